@@ -1,0 +1,735 @@
+/**
+ * Jan for VS Code: the public contract for companion extensions. This file stands alone: copy it.
+ *
+ * ```ts
+ * import type { JanExports } from './jan';
+ * const jan = vscode.extensions.getExtension<JanExports>('janhq.jan-vscode');
+ * const api = (await jan!.activate()).getAPI(1);
+ * for (const conversation of await api.data.getConversations()) { … }
+ * ```
+ *
+ * A **service** is only a name with a signature; a plugin supplies the function. Every call passes the guards, then
+ * reaches the provider in force. All calls are asynchronous and reject with a {@link JanError}, never with
+ * `undefined`. Changes within version 1 are additive. Times are Unix milliseconds, sizes are bytes, ids are strings.
+ */
+import type { Disposable, Event } from 'vscode';
+
+//#region The door
+
+/** What `activate()` of the extension `janhq.jan-vscode` returns. */
+export interface JanExports {
+  /** False while Jan is switched off (no call is served). Default true. */
+  readonly enabled: boolean;
+  readonly onDidChangeEnablement: Event<boolean>;
+  /** @throws Error when this version is not offered. */
+  getAPI(version: 1): JanApi;
+}
+
+export interface JanApi extends ServiceConstants {
+  readonly version: 1;
+
+  /** Calls a service by name. `api.data.getConversations(q)` is the same call as `api.invoke('getConversations', q)`. */
+  invoke<N extends ServiceName>(name: N, ...args: ServiceArguments<N>): Promise<ServiceResult<N>>;
+
+  /** Facades: sugar over {@link JanApi.invoke}. */
+  readonly data: DataService;
+  readonly inference: InferenceService;
+  readonly models: ModelManagementService;
+  readonly monitoring: MonitoringService;
+
+  /**
+   * Makes the caller a plugin, which may then supply providers, backends and guards. Disposing the handle withdraws
+   * everything that it registered.
+   * @throws JanError `plugin-conflict` when the id is taken, `plugin-invalid` when the description is malformed.
+   */
+  registerPlugin(description: PluginDescription): PluginHandle;
+
+  /** All registered plugins, built in and companion. */
+  getPlugins(): readonly PluginInfo[];
+
+  readonly onDidChangeConversations: Event<ConversationsChangeEvent>;
+  readonly onDidChangeMessages: Event<MessagesChangeEvent>;
+  readonly onDidChangeModels: Event<ModelsChangeEvent>;
+  readonly onDidChangeDownloads: Event<Download>;
+  readonly onDidChangeEngine: Event<EngineState>;
+  readonly onDidChangePlugins: Event<void>;
+
+  /** Is `error` a {@link JanError}, optionally with this code? Works across extension bundles. */
+  isJanError(error: unknown, code?: JanErrorCode): error is JanError;
+  /** Makes an error of the kind that services must reject with. */
+  createError(code: JanErrorCode, message: string, details?: Readonly<Record<string, unknown>>): JanError;
+}
+
+//#endregion
+
+//#region Errors
+
+export type JanErrorCode =
+  | 'invalid-argument'
+  | 'conversation-not-found'
+  | 'message-not-found'
+  | 'model-not-found'
+  | 'model-file-missing'
+  | 'model-invalid'
+  | 'model-load-failed'
+  | 'model-busy'
+  | 'no-model'
+  | 'out-of-memory'
+  | 'context-overflow'
+  | 'engine-unavailable'
+  | 'engine-crashed'
+  | 'backend-not-found'
+  | 'backend-failed'
+  | 'download-failed'
+  | 'download-not-found'
+  | 'checksum-mismatch'
+  | 'disk-full'
+  | 'network'
+  | 'store-unavailable'
+  | 'store-read-only'
+  | 'store-damaged'
+  | 'no-provider'
+  | 'provider-failed'
+  | 'plugin-conflict'
+  | 'plugin-invalid'
+  | 'denied'
+  | 'cancelled'
+  | 'timeout'
+  | 'unsupported'
+  | 'internal';
+
+/** `message` names the cause and the next step; `details` holds ids and numbers for programs. */
+export interface JanError extends Error {
+  readonly name: 'JanError';
+  readonly code: JanErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+//#endregion
+
+//#region Service names
+
+/** The ADR's constants (ADR 003) and those added since. The values are the service names. */
+export interface ServiceConstants {
+  readonly DataService: {
+    readonly GET_CONVERSATIONS: 'getConversations';
+    readonly CREATE_CONVERSATION: 'createConversation';
+    readonly DELETE_CONVERSATION: 'deleteConversation';
+    readonly GET_CONVERSATION_MESSAGES: 'getConversationMessages';
+    readonly CREATE_MESSAGE: 'createMessage';
+    readonly UPDATE_MESSAGE: 'updateMessage';
+    readonly STORE_MODEL: 'storeModel';
+    readonly UPDATE_FINISHED_DOWNLOAD: 'updateFinishedDownloadAt';
+    readonly GET_UNFINISHED_DOWNLOAD_MODELS: 'getUnfinishedDownloadModels';
+    readonly GET_FINISHED_DOWNLOAD_MODELS: 'getFinishedDownloadModels';
+    readonly DELETE_DOWNLOAD_MODEL: 'deleteDownloadModel';
+    readonly GET_MODEL_BY_ID: 'getModelById';
+    readonly GET_CONVERSATION: 'getConversation';
+    readonly UPDATE_CONVERSATION: 'updateConversation';
+  };
+  readonly InferenceService: {
+    readonly INFERENCE_URL: 'inferenceUrl';
+    readonly INIT_MODEL: 'initModel';
+    readonly STOP_MODEL: 'stopModel';
+    readonly CREATE_CHAT_COMPLETION: 'createChatCompletion';
+    readonly GET_INFERENCE_MODELS: 'getInferenceModels';
+    readonly GET_ENGINE_STATE: 'getEngineState';
+    readonly RESTART_ENGINE: 'restartEngine';
+  };
+  readonly ModelManagementService: {
+    readonly GET_AVAILABLE_MODELS: 'getAvailableModels';
+    readonly GET_DOWNLOADED_MODELS: 'getDownloadedModels';
+    readonly DELETE_MODEL: 'deleteModel';
+    readonly DOWNLOAD_MODEL: 'downloadModel';
+    readonly SEARCH_MODELS: 'searchModels';
+    readonly GET_MODEL_FILES: 'getModelFiles';
+    readonly GET_DOWNLOADS: 'getDownloads';
+    readonly CANCEL_DOWNLOAD: 'cancelDownload';
+    readonly ADD_MODEL_FILE: 'addModelFile';
+  };
+  readonly MonitoringService: {
+    readonly GET_RESOURCES_INFORMATION: 'getResourcesInfo';
+    readonly GET_CURRENT_LOAD_INFORMATION: 'getCurrentLoad';
+  };
+}
+
+export type ServiceGroup = 'data' | 'inference' | 'models' | 'monitoring';
+
+export interface ServiceMap extends DataService, InferenceService, ModelManagementService, MonitoringService {}
+export type ServiceName = keyof ServiceMap;
+export type ServiceArguments<N extends ServiceName> = Parameters<ServiceMap[N]>;
+export type ServiceResult<N extends ServiceName> = Awaited<ReturnType<ServiceMap[N]>>;
+
+//#endregion
+
+//#region Data
+
+export interface DataService {
+  /** Newest change first. Default: the first 50. @throws `store-unavailable`, `invalid-argument` */
+  getConversations(query?: ConversationQuery): Promise<Conversation[]>;
+  /** Resolves when it is on disk. @throws `store-unavailable`, `store-read-only`, `invalid-argument` */
+  createConversation(input?: NewConversation): Promise<Conversation>;
+  /** Deletes a conversation with its messages. @throws `conversation-not-found`, `store-unavailable`, `store-read-only` */
+  deleteConversation(id: string): Promise<void>;
+  /** Oldest first. Default: the active branch. @throws `conversation-not-found`, `store-unavailable` */
+  getConversationMessages(conversationId: string, query?: MessageQuery): Promise<Message[]>;
+  /**
+   * Appends a message below `parentId` (default: the end of the active branch) and makes it the end of the active
+   * branch. Resolves when it is on disk. @throws `conversation-not-found`, `message-not-found` (parent),
+   * `invalid-argument`, `store-unavailable`, `store-read-only`
+   */
+  createMessage(input: NewMessage): Promise<Message>;
+  /**
+   * Changes the named fields; `append` adds to the text already there (streaming: one call per 250 ms, not per
+   * token). Resolves when it is on disk. @throws `message-not-found`, `invalid-argument`, `store-…`
+   */
+  updateMessage(change: MessageChange): Promise<Message>;
+  /** Stores or replaces a model's description (its file is not touched). @throws `invalid-argument`, `store-…` */
+  storeModel(model: NewModel): Promise<Model>;
+  /** Marks a model as downloaded. `at` defaults to now. @throws `model-not-found`, `store-…` */
+  updateFinishedDownloadAt(modelId: string, at?: number): Promise<Model>;
+  /** Models whose download began and has not finished, newest first. @throws `store-unavailable` */
+  getUnfinishedDownloadModels(): Promise<Model[]>;
+  /** Models that are on disk, newest first. @throws `store-unavailable` */
+  getFinishedDownloadModels(): Promise<Model[]>;
+  /** Forgets a model's description (its file is not touched: see `deleteModel`). @throws `model-not-found`, `store-…` */
+  deleteDownloadModel(modelId: string): Promise<void>;
+  /** @throws `model-not-found`, `store-unavailable` */
+  getModelById(modelId: string): Promise<Model>;
+  /** @throws `conversation-not-found`, `store-unavailable` */
+  getConversation(id: string): Promise<Conversation>;
+  /** Rename, pick a model, switch branch (`activeMessageId`). @throws `conversation-not-found`, `invalid-argument`, `store-…` */
+  updateConversation(change: ConversationChange): Promise<Conversation>;
+}
+
+export interface ConversationQuery {
+  /** 1…500; default 50. */
+  readonly limit?: number;
+  /** Only those after this one in the list: pass the last of the previous page. */
+  readonly after?: { readonly updatedAt: number; readonly id: string };
+}
+
+export interface Conversation {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly name: string;
+  readonly modelId?: string;
+  readonly systemPrompt?: string;
+  /** End of the branch that is shown; absent while there is no message. */
+  readonly activeMessageId?: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface NewConversation {
+  /** Default `''`: views show it as "New conversation" until a name is made from the first exchange. ≤ 500 characters. */
+  readonly name?: string;
+  readonly modelId?: string;
+  readonly systemPrompt?: string;
+}
+
+export interface ConversationChange {
+  readonly id: string;
+  readonly name?: string;
+  readonly modelId?: string;
+  readonly systemPrompt?: string;
+  readonly activeMessageId?: string;
+}
+
+export interface MessageQuery {
+  /** `'active'`: root to the active message. `'all'`: every branch, parents before children. Default `'active'`. */
+  readonly branch?: 'active' | 'all';
+}
+
+export type MessageRole = 'system' | 'user' | 'assistant';
+
+/**
+ * `streaming`: being written now · `complete` · `stopped` by the user · `failed`, see `error` · `interrupted`: the
+ * writer (its window) died; what had been written is kept.
+ */
+export type MessageStatus = 'streaming' | 'complete' | 'stopped' | 'failed' | 'interrupted';
+
+export interface Message {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly conversationId: string;
+  /** The message it follows; null for a first one. Messages of a conversation form a tree. */
+  readonly parentId: string | null;
+  readonly role: MessageRole;
+  /** Markdown. */
+  readonly content: string;
+  /** The model's reasoning, apart from the answer. */
+  readonly reasoning?: string;
+  readonly status: MessageStatus;
+  readonly error?: { readonly code: JanErrorCode; readonly message: string };
+  readonly modelId?: string;
+  readonly usage?: TokenUsage;
+  readonly timings?: Timings;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface NewMessage {
+  readonly conversationId: string;
+  readonly role: MessageRole;
+  /** ≤ 16 Mi characters. */
+  readonly content: string;
+  /** Default: the end of the active branch. */
+  readonly parentId?: string | null;
+  readonly reasoning?: string;
+  /** Default `'complete'`. */
+  readonly status?: MessageStatus;
+  readonly error?: { readonly code: JanErrorCode; readonly message: string };
+  readonly modelId?: string;
+  readonly usage?: TokenUsage;
+  readonly timings?: Timings;
+}
+
+export interface MessageChange {
+  readonly id: string;
+  /** Replaces the text. */
+  readonly content?: string;
+  /** Adds to the text; not together with `content`. */
+  readonly append?: string;
+  readonly appendReasoning?: string;
+  readonly status?: MessageStatus;
+  readonly error?: { readonly code: JanErrorCode; readonly message: string };
+  readonly modelId?: string;
+  readonly usage?: TokenUsage;
+  readonly timings?: Timings;
+}
+
+export interface TokenUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Prompt tokens that were already in the engine's memory and not computed again. */
+  readonly cachedTokens?: number;
+}
+
+export interface Timings {
+  /** Request to first token, ms. */
+  readonly firstTokenMs?: number;
+  /** Request to end, ms. */
+  readonly totalMs?: number;
+  /** Decoding speed, tokens/s, first token excluded. */
+  readonly tokensPerSecond?: number;
+}
+
+//#endregion
+
+//#region Models
+
+export interface ModelManagementService {
+  /** Recommended models to download, with fit advice for this machine. @throws `internal` */
+  getAvailableModels(): Promise<AvailableModel[]>;
+  /** Models whose file is here, the built-in starter model included. @throws `store-unavailable` */
+  getDownloadedModels(): Promise<Model[]>;
+  /**
+   * Unloads the model, deletes its file when it lies in Jan's models folder (a file added from elsewhere is only
+   * forgotten), and forgets it. @throws `model-not-found`, `unsupported` (the starter model), `model-busy`
+   */
+  deleteModel(modelId: string): Promise<void>;
+  /**
+   * Starts or resumes a download; resolves once it has begun. Progress: `onDidChangeDownloads`, `getDownloads`.
+   * The file is visible as a model only after size and checksum were verified.
+   * @throws `invalid-argument`, `network`, `disk-full`, `download-failed`
+   */
+  downloadModel(request: DownloadRequest): Promise<Download>;
+  /** Searches Hugging Face for GGUF repositories. @throws `network`, `invalid-argument`, `timeout` */
+  searchModels(query: ModelSearchQuery): Promise<ModelSearchPage>;
+  /** The GGUF files of a repository. @throws `network`, `model-not-found`, `timeout` */
+  getModelFiles(repository: string): Promise<ModelFile[]>;
+  /** Running, paused and failed downloads of this machine. */
+  getDownloads(): Promise<Download[]>;
+  /** Stops a download. `keepPartial` (default true) keeps what has arrived, for `downloadModel` to resume. @throws `download-not-found` */
+  cancelDownload(downloadId: string, options?: { readonly keepPartial?: boolean }): Promise<void>;
+  /** Adds a GGUF file that is already on this machine; it is used where it lies. @throws `model-file-missing`, `model-invalid` */
+  addModelFile(path: string): Promise<Model>;
+}
+
+export interface Model {
+  /** Stable; letters, digits, `.`, `_`, `-`, `/`. */
+  readonly id: string;
+  readonly name: string;
+  /** The backend that runs it: `'llama.cpp'` for a GGUF file. */
+  readonly backendId: string;
+  readonly source: 'starter' | 'huggingface' | 'file' | 'backend';
+  /** Absolute path of the (first) file, for a model on this machine. */
+  readonly path?: string;
+  readonly url?: string;
+  /** `owner/name` and file within it, for one of Hugging Face. */
+  readonly repository?: string;
+  readonly fileName?: string;
+  /** Bytes. */
+  readonly size?: number;
+  readonly sha256?: string;
+  readonly architecture?: string;
+  /** e.g. `Q4_K_M`. */
+  readonly quantization?: string;
+  /** Number of weights. */
+  readonly parameters?: number;
+  /** Tokens the model was trained for. */
+  readonly contextLength?: number;
+  readonly author?: string;
+  readonly license?: string;
+  /** One or two sentences; may be shown as plain text. */
+  readonly description?: string;
+  readonly createdAt: number;
+  /** −1: never started. */
+  readonly startDownloadAt: number;
+  /** −1: not finished. A model with a file that did not need a download has its time of adding. */
+  readonly finishDownloadAt: number;
+}
+
+export type NewModel = Pick<Model, 'id' | 'name' | 'backendId' | 'source'> & Partial<Omit<Model, 'createdAt'>>;
+
+export interface AvailableModel {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly repository: string;
+  readonly fileName: string;
+  readonly size: number;
+  readonly sha256?: string;
+  readonly quantization?: string;
+  readonly parameters?: number;
+  readonly contextLength?: number;
+  readonly license?: string;
+  readonly downloaded: boolean;
+  /** Against this machine's free memory. */
+  readonly fit: 'fits' | 'tight' | 'too-large';
+  /** Bytes of memory it needs, weights and a 4096-token context. */
+  readonly memoryNeeded: number;
+}
+
+export interface DownloadRequest {
+  /** `owner/name` on Hugging Face … */
+  readonly repository?: string;
+  /** … and the GGUF file within it. */
+  readonly fileName?: string;
+  /** Or a direct https URL of a GGUF file. */
+  readonly url?: string;
+  /** Expected checksum; default: the one the repository states. */
+  readonly sha256?: string;
+}
+
+export interface Download {
+  readonly id: string;
+  readonly modelId: string;
+  readonly name: string;
+  readonly status: 'running' | 'verifying' | 'paused' | 'completed' | 'failed' | 'cancelled';
+  readonly totalBytes: number;
+  readonly receivedBytes: number;
+  /** Bytes per second. */
+  readonly speed?: number;
+  readonly error?: { readonly code: JanErrorCode; readonly message: string };
+}
+
+export interface ModelSearchQuery {
+  readonly text: string;
+  /** 1…100; default 20. */
+  readonly limit?: number;
+  /** From the previous page. */
+  readonly cursor?: string;
+}
+
+export interface ModelSearchPage {
+  readonly models: readonly ModelSearchResult[];
+  /** Absent on the last page. */
+  readonly cursor?: string;
+}
+
+export interface ModelSearchResult {
+  /** `owner/name`. */
+  readonly repository: string;
+  readonly author: string;
+  readonly name: string;
+  readonly downloads: number;
+  readonly likes: number;
+  readonly updatedAt?: number;
+  /** Needs an accepted licence and a token. */
+  readonly gated: boolean;
+  readonly tags: readonly string[];
+}
+
+export interface ModelFile {
+  readonly repository: string;
+  readonly fileName: string;
+  readonly size: number;
+  readonly sha256?: string;
+  readonly quantization?: string;
+  readonly fit: 'fits' | 'tight' | 'too-large';
+  /** Parts of one model split over several files; this is the first of them. Default 1. */
+  readonly parts: number;
+}
+
+//#endregion
+
+//#region Inference
+
+export interface InferenceService {
+  /** The OpenAI-compatible endpoint of this window, started on first use. @throws `engine-unavailable` */
+  inferenceUrl(): Promise<InferenceEndpoint>;
+  /** Loads a model; resolves when it is ready. @throws `model-not-found`, `model-file-missing`, `model-invalid`,
+   * `model-load-failed`, `out-of-memory`, `engine-crashed`, `cancelled` */
+  initModel(modelId: string, options?: InitModelOptions): Promise<RunningModel>;
+  /** Unloads a model and frees its memory. A model that is not loaded is no error. @throws `engine-crashed` */
+  stopModel(modelId: string): Promise<void>;
+  /**
+   * Streams an answer. Loads the model when it is not loaded. Aborting the signal (or leaving the loop) ends the
+   * generation within a token. @throws as `initModel`, and `no-model`, `context-overflow`, `unsupported`,
+   * `backend-failed`; while iterating too.
+   */
+  createChatCompletion(request: ChatRequest, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
+  /** Every model that can be chatted with now, of every backend; those not loaded are loaded on use. */
+  getInferenceModels(): Promise<InferenceModel[]>;
+  getEngineState(): Promise<EngineState>;
+  /** Stops and starts the llama.cpp process; running answers end with `engine-crashed`. */
+  restartEngine(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface InferenceEndpoint {
+  /** e.g. `http://127.0.0.1:43567/v1`. */
+  readonly url: string;
+  /** Bearer token, valid while this window lives. Keep it out of logs. */
+  readonly token: string;
+}
+
+export interface InitModelOptions extends CallOptions {
+  /** Tokens; default: the model's training length, at most 8192, fitted to free memory. */
+  readonly contextLength?: number;
+  /** 0…1 progress of loading. */
+  readonly onProgress?: (fraction: number) => void;
+}
+
+export interface RunningModel {
+  readonly modelId: string;
+  readonly name: string;
+  readonly backendId: string;
+  readonly status: 'loading' | 'ready' | 'unloading';
+  /** 0…1 while loading. */
+  readonly progress?: number;
+  /** Tokens. */
+  readonly contextLength?: number;
+  /** Bytes resident, weights and context, as far as known. */
+  readonly memory?: number;
+}
+
+export interface EngineState {
+  /** The llama.cpp process: `stopped` is normal before first use. */
+  readonly status: 'stopped' | 'starting' | 'running' | 'crashed';
+  readonly models: readonly RunningModel[];
+  /** Process id, while running. */
+  readonly pid?: number;
+  /** Answers being generated now, by this window. */
+  readonly activeRequests: number;
+  /** Speed of the newest answer, tokens/s. */
+  readonly tokensPerSecond?: number;
+  readonly error?: { readonly code: JanErrorCode; readonly message: string };
+}
+
+export interface InferenceModel {
+  readonly id: string;
+  readonly name: string;
+  readonly backendId: string;
+  readonly loaded: boolean;
+  /** Does the backend send text off this machine? */
+  readonly remote: boolean;
+  readonly contextLength?: number;
+}
+
+export interface ChatMessage {
+  readonly role: MessageRole;
+  readonly content: string;
+}
+
+export interface SamplingOptions {
+  /** 0…2; default 0.7; 0 is greedy. */
+  readonly temperature?: number;
+  /** 0 (exclusive)…1; default 0.95. */
+  readonly topP?: number;
+  /** 0 (off)…1000; default 40. */
+  readonly topK?: number;
+  /** 0…1; default 0.05. */
+  readonly minP?: number;
+  readonly seed?: number;
+  /** −2…2; default 0. */
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  /** ≥ 0; 1 is off; default 1. */
+  readonly repeatPenalty?: number;
+}
+
+export interface ChatRequest extends SamplingOptions {
+  /** Default: the loaded model, else the starter model. */
+  readonly modelId?: string;
+  readonly messages: readonly ChatMessage[];
+  /** Default: to the end of the context. */
+  readonly maxTokens?: number;
+  /** ≤ 16 strings that end the answer; not part of it. */
+  readonly stop?: readonly string[];
+}
+
+/** Pieces of an answer; the last one has `finishReason`. Text pieces may hold several tokens. */
+export interface ChatChunk {
+  readonly text?: string;
+  readonly reasoning?: string;
+  readonly finishReason?: 'stop' | 'length' | 'cancelled';
+  /** With the last chunk. */
+  readonly usage?: TokenUsage;
+  readonly timings?: Timings;
+  /** With the first chunk: the model that answers. */
+  readonly modelId?: string;
+}
+
+//#endregion
+
+//#region Monitoring
+
+export interface MonitoringService {
+  /** Total and used memory, processor, graphics. */
+  getResourcesInfo(): Promise<ResourcesInfo>;
+  /** Load since the previous call (first call: over 100 ms). */
+  getCurrentLoad(): Promise<CurrentLoad>;
+}
+
+export interface ResourcesInfo {
+  /** Bytes. `used` is what programs need: total − available, not counting caches. */
+  readonly memory: { readonly total: number; readonly used: number; readonly available: number };
+  readonly cpu: { readonly model: string; readonly cores: number };
+  readonly gpus: readonly GpuInfo[];
+  /** The llama.cpp process, while it runs. Bytes resident. */
+  readonly runtime?: { readonly pid: number; readonly memory: number };
+}
+
+export interface GpuInfo {
+  readonly name: string;
+  /** Bytes, where known. */
+  readonly memoryTotal?: number;
+  readonly memoryUsed?: number;
+}
+
+export interface CurrentLoad {
+  /** Percent of all cores, 0…100. */
+  readonly cpu: number;
+  /** Percent, 0…100. */
+  readonly memory: number;
+  /** The runtime process' share of all cores, 0…100, while it runs. */
+  readonly runtimeCpu?: number;
+  /** Bytes resident of the runtime process. */
+  readonly runtimeMemory?: number;
+  /** The time span that was measured, ms. */
+  readonly intervalMs: number;
+}
+
+//#endregion
+
+//#region Events
+
+export interface ConversationsChangeEvent {
+  readonly kind: 'created' | 'updated' | 'deleted';
+  readonly ids: readonly string[];
+  /** `remote`: another window wrote it. */
+  readonly origin: 'local' | 'remote';
+}
+
+export interface MessagesChangeEvent extends ConversationsChangeEvent {
+  readonly conversationId: string;
+}
+
+export interface ModelsChangeEvent {
+  readonly ids: readonly string[];
+}
+
+/** What a plugin may announce; payload as of the event of that name. */
+export interface EventMap {
+  onDidChangeConversations: ConversationsChangeEvent;
+  onDidChangeMessages: MessagesChangeEvent;
+  onDidChangeModels: ModelsChangeEvent;
+  onDidChangeDownloads: Download;
+  onDidChangeEngine: EngineState;
+}
+
+//#endregion
+
+//#region Plugins
+
+export interface PluginDescription {
+  /** The extension's id for a companion (`publisher.name`). Letters, digits, `.`, `-`; ≤ 100 characters. */
+  readonly id: string;
+  readonly name: string;
+  /** Semver. */
+  readonly version: string;
+}
+
+export interface PluginInfo extends PluginDescription {
+  readonly builtin: boolean;
+  /** Service names it supplies (in force or not). */
+  readonly providers: readonly ServiceName[];
+  readonly backends: readonly string[];
+  readonly guards: readonly string[];
+}
+
+export interface PluginHandle extends Disposable {
+  readonly id: string;
+  /**
+   * Supplies the function of a service name. A built-in provider stays in force until the user picks this one
+   * (setting `jan.providers`); a name nobody supplies yet is in force at once.
+   * @throws JanError `plugin-conflict` when this plugin already supplies the name, `invalid-argument` for an unknown name.
+   */
+  registerProvider<N extends ServiceName>(name: N, provider: ServiceMap[N]): Disposable;
+  /** Adds something that runs models. @throws JanError `plugin-conflict` when the id is taken. */
+  registerBackend(backend: ModelBackend): Disposable;
+  /** Adds a check that every call passes before its provider. An error, a hang (10 s) or a bad answer is a denial. */
+  registerGuard(guard: Guard): Disposable;
+  /** Tells everyone of a change, for a plugin whose provider made it. */
+  emit<E extends keyof EventMap>(event: E, payload: EventMap[E]): void;
+  /** As {@link JanApi.invoke}, with this plugin as the caller on record. */
+  invoke<N extends ServiceName>(name: N, ...args: ServiceArguments<N>): Promise<ServiceResult<N>>;
+  /** All backends, for a plugin that supplies inference. */
+  getBackends(): readonly ModelBackend[];
+  readonly onDidChangeBackends: Event<void>;
+}
+
+/** Runs models: llama.cpp, RWKV, a remote API. */
+export interface ModelBackend {
+  /** e.g. `'llama.cpp'`; letters, digits, `.`, `_`, `-`. */
+  readonly id: string;
+  readonly name: string;
+  /** Does it send text off this machine? Shown to the user. */
+  readonly remote: boolean;
+  getModels(): Promise<readonly InferenceModel[]>;
+  /** Makes a model ready. Absent: always ready. */
+  initModel?(modelId: string, options?: InitModelOptions): Promise<RunningModel>;
+  stopModel?(modelId: string): Promise<void>;
+  createChatCompletion(request: ChatRequest & { readonly modelId: string }, options?: CallOptions): AsyncIterable<ChatChunk>;
+  readonly onDidChangeModels?: Event<void>;
+}
+
+/** Who calls. With no identity plugin everything is the single local user. */
+export interface Principal {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface ServiceCall {
+  readonly name: ServiceName;
+  readonly group: ServiceGroup;
+  readonly args: readonly unknown[];
+  /** `ui`, `api` (another extension), `gateway` (HTTP) or `plugin:<id>`. */
+  readonly caller: string;
+  readonly principal: Principal;
+}
+
+export type GuardDecision = { readonly allow: true } | { readonly allow: false; readonly reason: string };
+
+export interface Guard {
+  readonly id: string;
+  check(call: ServiceCall): Promise<GuardDecision>;
+}
+
+//#endregion
