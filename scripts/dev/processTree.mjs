@@ -26,9 +26,10 @@ const guardian = path.join(path.dirname(fileURLToPath(import.meta.url)), 'guardi
  *   `exited` settles when the guardian has gone, that is after all descendants
  */
 export function spawnGuarded(command, args, { cwd, env = process.env } = {}) {
+  const family = `${process.pid}-${randomUUID()}`;
   const child = spawn(process.execPath, [guardian, command, ...args], {
     cwd,
-    env: { ...env, [familyVariable]: `${process.pid}-${randomUUID()}` },
+    env: { ...env, [familyVariable]: family },
     detached: process.platform !== 'win32',
     windowsHide: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
@@ -36,7 +37,12 @@ export function spawnGuarded(command, args, { cwd, env = process.env } = {}) {
   child.stdin.on('error', () => {});
   const exited = new Promise((resolve) => {
     child.on('error', () => resolve({ code: 127, signal: null }));
-    child.on('exit', (code, signal) => resolve({ code, signal }));
+    child.on('exit', (code, signal) => {
+      if (signal) {
+        endFamily(child.pid, family);
+      }
+      resolve({ code, signal });
+    });
   });
   const pid = new Promise((resolve, reject) => {
     let text = '';
@@ -97,6 +103,17 @@ export function familyOf(guardianPid, family) {
       entry.pid !== guardianPid &&
       (descendants.has(entry.pid) || entry.group === guardianPid || (family && carries(entry.pid, family))),
   );
+}
+
+/** Does the guardian's work when the guardian itself was killed. */
+function endFamily(guardianPid, family) {
+  for (const { pid } of familyOf(guardianPid, family)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Already gone.
+    }
+  }
 }
 
 /** All live processes; Windows answers with none (callers there use `taskkill /T`). Zombies are left out. */
