@@ -1,0 +1,81 @@
+// The registered model backends, each wrapped once so that no caller holds a plugin's raw object.
+// Must not know: llama.cpp or any other backend, which plugin routes requests to them.
+
+import type { ChatChunk, ModelBackend } from '../api/jan';
+import { JanError, toJanError } from '../common/errors';
+import { Emitter, type Event } from '../common/events';
+import { DisposableStore, toDisposable, type Disposable } from '../common/lifecycle';
+
+export class Backends {
+  readonly #backends = new Map<string, { readonly pluginId: string; readonly backend: ModelBackend }>();
+  readonly #onDidChange = new Emitter<void>();
+  readonly onDidChange: Event<void> = this.#onDidChange.event;
+
+  list(): readonly ModelBackend[] {
+    return [...this.#backends.values()].map(({ backend }) => backend);
+  }
+
+  idsOf(pluginId: string): readonly string[] {
+    return [...this.#backends].filter(([, entry]) => entry.pluginId === pluginId).map(([id]) => id);
+  }
+
+  register(pluginId: string, backend: ModelBackend): Disposable {
+    if (typeof backend?.id !== 'string' || !/^[A-Za-z0-9._-]{1,64}$/.test(backend.id)) {
+      throw new JanError('plugin-invalid', 'A backend needs an id of letters, digits, ".", "_" and "-".');
+    }
+    if (this.#backends.has(backend.id)) {
+      throw new JanError('plugin-conflict', `A backend named "${backend.id}" is already registered.`);
+    }
+    const owned = new DisposableStore();
+    const entry = { pluginId, backend: wrapBackend(backend) };
+    this.#backends.set(backend.id, entry);
+    owned.add(
+      toDisposable(() => {
+        this.#backends.delete(backend.id);
+        this.#onDidChange.fire();
+      }),
+    );
+    if (backend.onDidChangeModels !== undefined) {
+      owned.add(backend.onDidChangeModels(() => this.#onDidChange.fire()));
+    }
+    this.#onDidChange.fire();
+    return owned;
+  }
+}
+
+/** Same behaviour, but every failure is a JanError that names the backend. */
+function wrapBackend(backend: ModelBackend): ModelBackend {
+  const failed = (error: unknown): JanError => toJanError(error, 'backend-failed', `${backend.name} failed: ${textOf(error)}`);
+  const { initModel, stopModel } = backend;
+  return {
+    id: backend.id,
+    name: backend.name,
+    remote: backend.remote,
+    onDidChangeModels: backend.onDidChangeModels,
+    getModels: () => attempt(() => backend.getModels(), failed),
+    initModel: initModel && ((id, options) => attempt(() => initModel.call(backend, id, options), failed)),
+    stopModel: stopModel && ((id) => attempt(() => stopModel.call(backend, id), failed)),
+    createChatCompletion: (request, options) =>
+      rethrowing(() => backend.createChatCompletion(request, options), failed),
+  };
+}
+
+async function attempt<T>(run: () => Promise<T>, failed: (error: unknown) => JanError): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw failed(error);
+  }
+}
+
+async function* rethrowing(open: () => AsyncIterable<ChatChunk>, failed: (error: unknown) => JanError): AsyncGenerator<ChatChunk> {
+  try {
+    yield* open();
+  } catch (error) {
+    throw failed(error);
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
