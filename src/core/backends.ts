@@ -46,17 +46,16 @@ export class Backends {
 /** Same behaviour, but every failure is a JanError that names the backend. */
 function wrapBackend(backend: ModelBackend): ModelBackend {
   const failed = (error: unknown): JanError => toJanError(error, 'backend-failed', `${backend.name} failed: ${textOf(error)}`);
-  const { initModel, stopModel } = backend;
   return {
     id: backend.id,
     name: backend.name,
     remote: backend.remote,
     onDidChangeModels: backend.onDidChangeModels,
     getModels: () => attempt(() => backend.getModels(), failed),
-    initModel: initModel && ((id, options) => attempt(() => initModel.call(backend, id, options), failed)),
-    stopModel: stopModel && ((id) => attempt(() => stopModel.call(backend, id), failed)),
-    createChatCompletion: (request, options) =>
-      rethrowing(() => backend.createChatCompletion(request, options), failed),
+    initModel:
+      typeof backend.initModel === 'function' ? (id, options) => attempt(() => backend.initModel!(id, options), failed) : undefined,
+    stopModel: typeof backend.stopModel === 'function' ? (id) => attempt(() => backend.stopModel!(id), failed) : undefined,
+    createChatCompletion: (request, options) => rethrowing(() => backend.createChatCompletion(request, options), failed),
   };
 }
 

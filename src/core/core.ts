@@ -34,8 +34,11 @@ export interface CallRecord {
 
 export interface CoreOptions {
   readonly log: Logger;
-  /** Called when the plugin in force for a name is not registered yet: a chance to activate it. */
-  readonly activateProvider?: (name: ServiceName, pluginId: string | undefined) => Promise<void>;
+  /**
+   * Called before a call is checked: activates the plugins that have a say in this group and are not active yet.
+   * Returns undefined when there are none, which is the usual case and costs nothing.
+   */
+  readonly prepare?: (group: ServiceGroup) => Promise<void> | undefined;
 }
 
 /** With no identity plugin everything is done by the one local user. */
@@ -106,7 +109,7 @@ class Bus implements Core {
       onDidChangeDownloads: this.#events.onDidChangeDownloads.event as JanApi['onDidChangeDownloads'],
       onDidChangeEngine: this.#events.onDidChangeEngine.event as JanApi['onDidChangeEngine'],
       onDidChangePlugins: this.#onDidChangePlugins.event as JanApi['onDidChangePlugins'],
-      isJanError: isJanError as JanApi['isJanError'],
+      isJanError: isJanError,
       createError: (code: JanErrorCode, message: string, details?: Readonly<Record<string, unknown>>) =>
         new JanError(code, message, { details }),
     });
@@ -129,9 +132,13 @@ class Bus implements Core {
       if (group === undefined) {
         throw new JanError('invalid-argument', `There is no service named "${String(name)}".`, { details: { service: String(name) } });
       }
+      const preparing = this.options.prepare?.(group);
+      if (preparing !== undefined) {
+        await preparing;
+      }
       const call: ServiceCall = Object.freeze({ name, group, args, caller, principal: localUser });
       await this.#guards.check(call);
-      const registration = await this.#resolve(name);
+      const registration = this.#providers.resolve(name);
       provider = registration.pluginId;
       const result = await registration.provide(...args);
       if (result === undefined && !returnsNothing(name)) {
@@ -143,18 +150,6 @@ class Bus implements Core {
       const failure = toJanError(error, 'provider-failed');
       record(failure.code);
       throw failure;
-    }
-  }
-
-  async #resolve(name: ServiceName): Promise<ReturnType<Providers['resolve']>> {
-    try {
-      return this.#providers.resolve(name);
-    } catch (error) {
-      if (this.options.activateProvider === undefined || !isJanError(error, 'no-provider')) {
-        throw error;
-      }
-      await this.options.activateProvider(name, this.#providers.chosenFor(name));
-      return this.#providers.resolve(name);
     }
   }
 

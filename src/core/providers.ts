@@ -41,7 +41,7 @@ export class Providers {
   }
 
   /** The plugin the user chose for this name, if any. */
-  chosenFor(name: ServiceName): string | undefined {
+  #chosenFor(name: ServiceName): string | undefined {
     const group = groupOfService(name);
     return this.#choice[name] ?? (group === undefined ? undefined : this.#choice[group]);
   }
@@ -52,7 +52,7 @@ export class Providers {
    */
   resolve(name: ServiceName): Registration {
     const registrations = this.#byName.get(name) ?? [];
-    const chosen = this.chosenFor(name);
+    const chosen = this.#chosenFor(name);
     if (chosen !== undefined) {
       const registration = registrations.find((one) => one.pluginId === chosen);
       if (registration === undefined) {

@@ -1,0 +1,81 @@
+// The composition root: the one place that creates the parts and hands them to each other, in order.
+// Must not know: what the parts do.
+
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { createExports } from './api/exports';
+import type { JanExports } from './api/jan';
+import { registerDataPlugin } from './builtin/data/dataPlugin';
+import { registerInferencePlugin } from './builtin/inference/inferencePlugin';
+import { registerModelsPlugin } from './builtin/models/modelsPlugin';
+import { registerMonitoringPlugin } from './builtin/monitoring/monitoringPlugin';
+import { DisposableStore, type Disposable } from './common/lifecycle';
+import { createCore, type Core } from './core/core';
+import { createGateway } from './gateway/gateway';
+import { Companions } from './plugins/companions';
+import { runtimeDirectory } from './builtin/inference/runtimeDirectory';
+import { registerUi } from './ui/registerUi';
+
+/** The embedded model, and its id in every list. */
+const starterModel = { id: 'jan-guide', path: 'media/starter-model/jan-guide.gguf' };
+
+export function compose(context: vscode.ExtensionContext): { readonly exports: JanExports; readonly owned: Disposable } {
+  const owned = new DisposableStore();
+  const log = owned.add(vscode.window.createOutputChannel('Jan', { log: true }));
+  const storage = context.globalStorageUri.fsPath;
+  const shipped = (relative: string): string => path.join(context.extensionPath, relative);
+  const setting = <T>(key: string, fallback: T): T => vscode.workspace.getConfiguration('jan').get<T>(key) ?? fallback;
+
+  const companions = owned.add(
+    new Companions({
+      log,
+      installed: () => vscode.extensions.all,
+      onDidChangeInstalled: vscode.extensions.onDidChange,
+    }),
+  );
+  const core = owned.add(createCore({ log, prepare: (group) => companions.prepare(group) }));
+  owned.add(followProviderChoice(core));
+
+  const builtin = core.api('builtin');
+  const gateway = owned.add(createGateway({ api: core.api('gateway'), log }));
+  owned.add(
+    registerDataPlugin(builtin, { directory: path.join(storage, 'store'), log, wasmPath: shipped('dist/sql-wasm.wasm') }),
+  );
+  owned.add(
+    registerModelsPlugin(builtin, {
+      log,
+      modelsDirectory: setting('models.directory', '') || path.join(storage, 'models'),
+      starterModelPath: shipped(starterModel.path),
+      downloaderEntry: shipped('dist/downloader.mjs'),
+      hubUrl: () => setting('hub.url', 'https://huggingface.co'),
+    }),
+  );
+  owned.add(
+    registerInferencePlugin(builtin, {
+      log,
+      runtimeEntry: shipped('dist/runtime.mjs'),
+      runtimeDirectory: runtimeDirectory(storage),
+      starterModelId: starterModel.id,
+      openEndpoint: () => gateway.start(),
+    }),
+  );
+  owned.add(registerMonitoringPlugin(builtin, { log }));
+  owned.add(registerUi({ api: core.api('ui'), log, context }));
+
+  return { exports: createExports(core), owned };
+}
+
+/** Applies the setting jan.providers now and whenever it changes. */
+function followProviderChoice(core: Core): Disposable {
+  const apply = (): void => {
+    const choice = vscode.workspace.getConfiguration('jan').get<Record<string, unknown>>('providers') ?? {};
+    const valid = Object.entries(choice).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+    core.setProviderChoice(Object.fromEntries(valid));
+  };
+  apply();
+  return vscode.workspace.onDidChangeConfiguration((change) => {
+    if (change.affectsConfiguration('jan.providers')) {
+      apply();
+    }
+  });
+}
