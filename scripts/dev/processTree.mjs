@@ -21,9 +21,11 @@ const guardian = path.join(path.dirname(fileURLToPath(import.meta.url)), 'guardi
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
  * @returns {{
  *   process: import('node:child_process').ChildProcess, pid: Promise<number>,
- *   exited: Promise<{ code: number | null, signal: string | null }>, stop: () => Promise<void>
+ *   exited: Promise<{ code: number | null, signal: string | null }>, stop: () => Promise<void>,
+ *   processes: () => ProcessEntry[]
  * }} `pid` is the program's own; `process` is the guardian's, whose stdout and stderr are the program's;
- *   `exited` settles when the guardian has gone, that is after all descendants
+ *   `exited` settles when the guardian has gone, that is after all descendants;
+ *   `processes` lists what lives of the program, orphans included (not on Windows)
  */
 export function spawnGuarded(command, args, { cwd, env = process.env } = {}) {
   const family = `${process.pid}-${randomUUID()}`;
@@ -59,6 +61,7 @@ export function spawnGuarded(command, args, { cwd, env = process.env } = {}) {
     process: child,
     pid,
     exited,
+    processes: () => familyOf(child.pid, family),
     stop: async () => {
       child.stdin.end();
       await exited;

@@ -105,6 +105,8 @@ function npm(args, cwd) {
  * @property {string} extensionsDir
  * @property {() => string} output the last 200,000 characters that it printed
  * @property {Promise<{ code: number | null, signal: string | null }>} exited settles once, for whatever reason
+ * @property {() => import('./processTree.mjs').ProcessEntry[]} processes everything alive that came from the server,
+ *   also what lost its parent; empty on Windows
  * @property {() => Promise<void>} stop ends the server and all its descendants
  */
 
@@ -169,6 +171,7 @@ export async function startVSCodeServer({ dataDir, extensionsDir, port = 0, env 
     extensionsDir,
     output: () => output,
     exited: guarded.exited,
+    processes: guarded.processes,
     stop: guarded.stop,
   };
 }

@@ -1,0 +1,195 @@
+// One VS Code window as its user sees it: commands, views, notifications, the status bar, the Jan webview.
+// It must not know what the webview holds; that is for the tests.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Frame, Locator, Page } from 'playwright-core';
+import { waitUntil } from './waitUntil';
+import type { Workbench } from './workbench';
+
+const workbenchTimeoutMs = 60_000;
+
+export interface ConsoleLine {
+  /** As in the browser: `log`, `error`, `warning`, … */
+  readonly type: string;
+  readonly text: string;
+}
+
+export class WorkbenchWindow {
+  /** Everything that the window's console printed so far; the extension host's lines hold `[Extension Host]`. */
+  readonly consoleLog: ConsoleLine[] = [];
+  #extensionHostPid: number | undefined;
+
+  constructor(
+    readonly workbench: Workbench,
+    readonly page: Page,
+    readonly url: string,
+  ) {
+    page.on('console', (message) => this.consoleLog.push({ type: message.type(), text: message.text() }));
+    page.on('pageerror', (error) => this.consoleLog.push({ type: 'pageerror', text: error.stack ?? error.message }));
+    // "Leave site? Changes may not be saved": reload() and close() mean it.
+    page.on('dialog', (dialog) => void dialog.accept().catch(() => {}));
+  }
+
+  /** Process id of this window's extension host as of the last load. Undefined on Windows. */
+  get extensionHostPid(): number | undefined {
+    return this.#extensionHostPid;
+  }
+
+  /** Goes to the window's address. `openWindow()` does it; tests want `reload()`. */
+  async load(): Promise<void> {
+    await this.#awaitNewExtensionHost(async () => {
+      await this.page.goto(this.url, { waitUntil: 'domcontentloaded' });
+    });
+  }
+
+  /** Reloads the window, which ends its extension host and starts another. */
+  async reload(): Promise<void> {
+    await this.#awaitNewExtensionHost(async () => {
+      await this.page.reload({ waitUntil: 'domcontentloaded' });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.page.close({ runBeforeUnload: false });
+  }
+
+  /**
+   * SIGKILLs this window's extension host. VS Code starts another by itself; the promise settles when it runs.
+   *
+   * @returns the new host's process id
+   */
+  async killExtensionHost(): Promise<number> {
+    const pid = this.#extensionHostPid;
+    if (pid === undefined) {
+      throw new Error('The extension host of this window is not known (not on Linux or macOS?).');
+    }
+    const before = new Set(this.workbench.extensionHostPids());
+    await this.workbench.kill(pid);
+    this.#extensionHostPid = await this.#newHost(before);
+    return this.#extensionHostPid;
+  }
+
+  /** Opens the command palette and runs the command with exactly this title, e.g. `Jan: New Chat`. */
+  async runCommand(title: string): Promise<void> {
+    const input = this.quickInput().locator('input').first();
+    await this.page.keyboard.press('F1');
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    const row = this.quickInput()
+      .locator('.monaco-list-row')
+      .filter({ has: this.page.getByText(title, { exact: true }) })
+      .first();
+    await row.click();
+  }
+
+  /** The box that commands, pickers and input boxes appear in. Use `.locator('input')` and `.monaco-list-row`. */
+  quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible');
+  }
+
+  /** Clicks the entry of a quick pick whose label is exactly this. */
+  async pick(label: string): Promise<void> {
+    await this.quickInput()
+      .locator('.monaco-list-row')
+      .filter({ has: this.page.getByText(label, { exact: true }) })
+      .first()
+      .click();
+  }
+
+  /** Types into the open input box or picker and presses Enter. */
+  async answer(text: string): Promise<void> {
+    const input = this.quickInput().locator('input').first();
+    await input.waitFor();
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** Notifications on screen that hold the text. */
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notification-toast').filter({ hasText: text });
+  }
+
+  /** Presses a button of a modal dialog (`showWarningMessage` with `modal`). */
+  async pressDialogButton(label: string): Promise<void> {
+    await this.page.locator('.monaco-dialog-box').getByRole('button', { name: label, exact: true }).click();
+  }
+
+  /** Entries of the status bar that hold the text. */
+  statusBarItem(text: string | RegExp): Locator {
+    return this.page.locator('.statusbar-item').filter({ hasText: text });
+  }
+
+  /** Rows of the trees in the side bar (model tree) that hold the text. */
+  treeItem(text: string | RegExp): Locator {
+    return this.page.locator('.sidebar .monaco-list-row[role=treeitem]').filter({ hasText: text });
+  }
+
+  /** Shows a view container by its title in the activity bar, unless it is shown already. */
+  async openViewContainer(title: string): Promise<void> {
+    const tab = this.page
+      .locator('.activitybar .action-item')
+      .filter({ has: this.page.locator(`a.action-label[aria-label^="${title}"]`) })
+      .first();
+    await tab.waitFor({ timeout: workbenchTimeoutMs });
+    if (!(await tab.getAttribute('class'))?.split(' ').includes('checked')) {
+      await tab.click();
+    }
+  }
+
+  /** Shows Jan in the side bar and answers with the frame that holds its webview's document. */
+  async openJanView(title = 'Jan'): Promise<Frame> {
+    await this.openViewContainer(title);
+    return this.janFrame();
+  }
+
+  /**
+   * The innermost frame of the extension's webview, the one whose document is ours. A frame dies with its webview
+   * (reload, hidden view): ask again afterwards.
+   *
+   * @param holding a CSS selector that tells one webview from another when the extension shows several
+   */
+  async janFrame(holding = 'body'): Promise<Frame> {
+    const id = encodeURIComponent(this.workbench.extensionId);
+    return waitUntil(
+      `a webview of ${this.workbench.extensionId} is drawn`,
+      async () => {
+        for (const frame of this.page.frames()) {
+          const outer = frame.parentFrame();
+          // VS Code's webview is a frame in a frame: the outer one names the extension, the inner one is fake.html.
+          if (!frame.url().includes('fake.html') || !outer?.url().includes(`extensionId=${id}`)) {
+            continue;
+          }
+          if (!frame.isDetached() && (await frame.locator(holding).count()) > 0) {
+            return frame;
+          }
+        }
+        return undefined;
+      },
+      30_000,
+    );
+  }
+
+  /** Writes a PNG of the whole window; missing folders are made. */
+  async screenshot(file: string): Promise<void> {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    await this.page.screenshot({ path: file });
+  }
+
+  async #awaitNewExtensionHost(navigate: () => Promise<void>): Promise<void> {
+    const before = new Set(this.workbench.extensionHostPids());
+    await navigate();
+    await this.page.locator('.monaco-workbench .statusbar').waitFor({ timeout: workbenchTimeoutMs });
+    if (process.platform !== 'win32') {
+      this.#extensionHostPid = await this.#newHost(before);
+    }
+  }
+
+  #newHost(before: ReadonlySet<number>): Promise<number> {
+    return waitUntil(
+      'the window’s extension host runs',
+      () => this.workbench.extensionHostPids().find((pid) => !before.has(pid)),
+      workbenchTimeoutMs,
+    );
+  }
+}
