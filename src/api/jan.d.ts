@@ -483,6 +483,7 @@ export interface InferenceService {
   createChatCompletion(request: ChatRequest, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
   /** Every model that can be chatted with now, of every backend; those not loaded are loaded on use. */
   getInferenceModels(): Promise<InferenceModel[]>;
+  /** The state of the llama.cpp process; never starts it. */
   getEngineState(): Promise<EngineState>;
   /** Stops and starts the llama.cpp process; running answers end with `engine-crashed`. */
   restartEngine(): Promise<void>;
