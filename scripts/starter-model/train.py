@@ -1,0 +1,236 @@
+"""Trains the starter model and writes it as GGUF. Everything random hangs on SEED. See README.md beside this file."""
+import argparse
+import hashlib
+import json
+import math
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+import numpy as np
+import torch
+import torch.nn.functional as F
+import gguf
+from dialogues import ASK, Dialogues, MEET, RECALL, TELL, UNKNOWN
+from model import CONFIG, Model
+from tokenizer import Tokenizer, pieces, trainMerges
+from variations import HERE, normalise
+
+SEED = 20261123
+VERSION = '1.0'
+VOCABULARY = 2048
+TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+            "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+
+
+def readHeldOut() -> tuple:
+    """(normalised questions, lower-case names) of heldout.txt, which never may be trained on."""
+    questions, names = set(), set()
+    path = HERE / 'heldout.txt'
+    for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
+        if line.startswith('names:'):
+            names |= {n.strip().lower() for n in line[6:].split(',')}
+        elif line and not line.startswith('#'):
+            kind, text = line.split(': ', 1)
+            parts = text.split(' || ')[-1].split(' => ') if kind == 'chat' else text.split(' | ')
+            # A + marks a turn whose wording is common; what is new there is the conversation or the name.
+            questions |= {normalise(p.split(' @')[0]) for p in parts if not p.startswith('+')}
+    return questions, names
+
+
+def buildTokenizer(rng: random.Random) -> Tokenizer:
+    """BPE over answers and sampled questions; no names, so that names are always spelled in pieces."""
+    source = Dialogues(rng, *readHeldOut())
+    words = Counter()
+    for intent in source.intents:
+        for _ in range(25):
+            words.update(pieces(source.answer(intent)))
+        for _ in range(120):
+            words.update(pieces(source.questions.draw(intent)))
+    for _ in range(3000):
+        words.update(pieces(source.questions.draw('outside')))
+    for text in [*TELL, *ASK, MEET, RECALL, UNKNOWN, 'user\n', 'assistant\n', 'system\n'] * 20:
+        words.update(pieces(text.replace('N', '')))
+    words = Counter({w: n for w, n in words.items() if n > 2})
+    return Tokenizer(trainMerges(words, VOCABULARY - 256 - 3))
+
+
+class Samples:
+    """Endless packed rows of token ids with loss weights and conversation numbers."""
+
+    def __init__(self, tokenizer: Tokenizer, rng: random.Random):
+        self.t, self.rng = tokenizer, rng
+        self.heldOut, names = readHeldOut()
+        self.dialogues = Dialogues(rng, self.heldOut, names)
+        self.start, self.end = tokenizer.special['<|im_start|>'], tokenizer.special['<|im_end|>']
+        self.newline = tokenizer.encode('\n')
+        self.turns = 0
+
+    def message(self, role: str, ids: list, weight: float, cut: bool = False, last: bool = False) -> tuple:
+        head = [self.start] + self.t.encode(role + '\n')
+        tail = [] if cut and last else [self.end] + self.newline
+        ends = 0.0 if cut else weight
+        weights = [0.0] * len(head) + [weight] * len(ids) + ([ends, 0.0] if tail else [])
+        return head + ids + tail, weights
+
+    def conversation(self, longest: int) -> tuple:
+        rng = self.rng
+        system, turns = self.dialogues.conversation(longest)
+        # Some programs put the beginning-of-text token first and some don't: both must work.
+        ids = [self.t.special['<|endoftext|>']] if rng.random() < 0.5 else []
+        weights = [0.0] * len(ids)
+        parts = [self.message('system', self.t.encode(system), 0.0)] if system else []
+        for i, (user, answer) in enumerate(turns):
+            assert normalise(user) not in self.heldOut, f'held-out question in the training data: {user}'
+            self.turns += 1
+            noisy = rng.random() < 0.25
+            asked = self.t.encode(user, 0.12, rng) if noisy else self.t.encode(user)
+            parts.append(self.message('user', asked, 0.0 if noisy else 0.05))
+            said = self.t.encode(answer)
+            # Often only the beginning of an answer is trained: it holds the decision, and stopped answers occur in real life.
+            cut = len(said) > 20 and rng.random() < 0.55
+            parts.append(self.message('assistant', said[:rng.randint(8, 18)] if cut else said, 1.0, cut, i == len(turns) - 1))
+        for a, b in parts:
+            ids += a
+            weights += b
+        return ids, weights
+
+    def batch(self, rows: int, length: int, longest: int) -> tuple:
+        """Input ids, target ids, loss weights and attention mask of `rows` × `length`."""
+        ids = np.zeros((rows, length + 1), np.int64)
+        weights = np.zeros((rows, length + 1), np.float32)
+        owner = np.full((rows, length + 1), -1, np.int64)
+        for row in range(rows):
+            at, number = 0, 0
+            while at < length - 24:
+                a, w = self.conversation(longest)
+                n = min(len(a), length + 1 - at)
+                ids[row, at:at + n], weights[row, at:at + n], owner[row, at:at + n] = a[:n], w[:n], number
+                weights[row, at] = 0.0
+                at, number = at + n, number + 1
+        seen = torch.from_numpy(owner[:, :-1])
+        visible = (seen[:, None, :] == seen[:, :, None]) & torch.ones(length, length, dtype=torch.bool).tril()
+        mask = torch.zeros(rows, length, length).masked_fill(~visible, -1e9).repeat_interleave(CONFIG['heads'], 0)
+        return torch.from_numpy(ids[:, :-1]), torch.from_numpy(ids[:, 1:].copy()), torch.from_numpy(weights[:, 1:].copy()), mask
+
+
+class Muon:
+    """Momentum whose update is orthogonalised by Newton–Schulz steps (Jordan et al. 2024), for the matrices inside blocks."""
+
+    def __init__(self, parameters: list, decay: float = 0.01):
+        self.parameters, self.decay = parameters, decay
+        self.buffers = [torch.zeros_like(p) for p in parameters]
+
+    @torch.no_grad()
+    def step(self, rate: float, momentum: float = 0.95) -> None:
+        for p, m in zip(self.parameters, self.buffers):
+            m.mul_(momentum).add_(p.grad)
+            self.move(p, p.grad + momentum * m, rate)
+
+    def move(self, p, gradient, rate: float) -> None:
+        # Joined matrices (three square ones, or two tall ones) are orthogonalised one by one.
+        parts = 3 if p.shape[0] == 3 * p.shape[1] else 2 if p.shape[0] == 2 * CONFIG['hidden'] else 1
+        for w, g in zip(p.chunk(parts), gradient.chunk(parts)):
+            flip = g.shape[0] > g.shape[1]
+            x = (g.T if flip else g) / (g.norm() + 1e-7)
+            for _ in range(5):
+                s = x @ x.T
+                x = 3.4445 * x + (-4.7750 * s + 2.0315 * s @ s) @ x
+            x = x.T if flip else x
+            w.mul_(1 - rate * self.decay).add_(x, alpha=-rate * max(1, w.shape[0] / w.shape[1]) ** 0.5)
+
+
+def train(model: Model, samples: Samples, steps: int, rows: int) -> list:
+    matrices = [p for n, p in model.named_parameters() if n.startswith('blk') and p.ndim == 2]
+    others = [p for n, p in model.named_parameters() if not (n.startswith('blk') and p.ndim == 2)]
+    muon = Muon(matrices)
+    adam = torch.optim.Adam(others, lr=1.0, betas=(0.9, 0.98), eps=1e-9)
+    history, began, smooth = [], time.time(), None
+    for step in range(steps):
+        long = step >= steps * 0.88
+        ids, targets, weights, mask = samples.batch(*((max(1, rows // 5), 960, 16) if long else (rows, 192, 4)))
+        scale = min(1.0, (step + 1) / 40) * min(1.0, (steps - step) / (steps * 0.55))
+        hidden = model(ids, mask)
+        chosen = weights > 0
+        logits = F.linear(hidden[chosen], model.token_embd.weight)
+        w = weights[chosen]
+        each = F.cross_entropy(logits, targets[chosen], reduction='none')
+        loss = (each * w).sum() / w.sum()
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        muon.step(0.02 * scale)
+        for group in adam.param_groups:
+            group['lr'] = 0.004 * scale
+        adam.step()
+        answers = w > 0.5
+        value = (each[answers].mean()).item()
+        smooth = value if smooth is None else 0.95 * smooth + 0.05 * value
+        if step % 25 == 0 or step == steps - 1:
+            history.append((step, round(smooth, 4)))
+            print(f'step {step:5d}  answer loss {smooth:.4f}  {time.time() - began:6.0f} s  {samples.turns} turns', flush=True)
+    return history
+
+
+def export(model: Model, t: Tokenizer, path: Path) -> None:
+    c = CONFIG
+    S, U, R, B, A = gguf.STRING, gguf.UINT32, gguf.FLOAT32, gguf.BOOL, gguf.ARRAY
+    tokens = t.tokens + [s for s in t.special]
+    metadata = [
+        ('general.architecture', S, 'llama'), ('general.type', S, 'model'), ('general.name', S, 'Jan Guide'),
+        ('general.author', S, 'Jan for VS Code contributors'), ('general.version', S, VERSION),
+        ('general.size_label', S, f'{sum(p.numel() for p in model.parameters()) / 1e6:.1f}M'),
+        ('general.license', S, 'apache-2.0'), ('general.basename', S, 'jan-guide'), ('general.finetune', S, 'guide'),
+        ('general.description', S, 'Starter model of Jan for VS Code: a guide for the first minutes, not a general assistant.'),
+        ('general.tags', A, ['text-generation', 'jan', 'guide'], S), ('general.languages', A, ['en'], S),
+        ('general.file_type', U, 7), ('general.quantization_version', U, 2),
+        ('llama.block_count', U, c['layers']), ('llama.context_length', U, c['context']), ('llama.embedding_length', U, c['dim']),
+        ('llama.feed_forward_length', U, c['hidden']), ('llama.attention.head_count', U, c['heads']),
+        ('llama.attention.head_count_kv', U, c['heads']), ('llama.attention.layer_norm_rms_epsilon', R, c['eps']),
+        ('llama.rope.freq_base', R, c['rope']), ('llama.rope.dimension_count', U, c['dim'] // c['heads']),
+        ('llama.vocab_size', U, t.size),
+        ('tokenizer.ggml.model', S, 'gpt2'), ('tokenizer.ggml.pre', S, 'gpt-2'), ('tokenizer.ggml.tokens', A, tokens, S),
+        ('tokenizer.ggml.token_type', A, [1] * len(t.tokens) + [3] * len(t.special), gguf.INT32),
+        ('tokenizer.ggml.merges', A, [f'{a} {b}' for a, b in t.merges], S),
+        ('tokenizer.ggml.bos_token_id', U, t.special['<|endoftext|>']), ('tokenizer.ggml.eos_token_id', U, t.special['<|im_end|>']),
+        ('tokenizer.ggml.eot_token_id', U, t.special['<|im_end|>']), ('tokenizer.ggml.padding_token_id', U, t.special['<|endoftext|>']),
+        ('tokenizer.ggml.add_bos_token', B, False), ('tokenizer.ggml.add_eos_token', B, False),
+        ('tokenizer.chat_template', S, TEMPLATE),
+    ]
+    gguf.write(path, metadata, model.tensors())
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument('--steps', type=int, default=2000)
+    options.add_argument('--rows', type=int, default=16)
+    options.add_argument('--out', type=Path, default=HERE.parent.parent / 'media' / 'starter-model' / 'jan-guide.gguf')
+    options.add_argument('--strings', type=Path, help='also write token ids of sample texts there, for checkTokens.mjs')
+    options = options.parse_args()
+    torch.manual_seed(SEED)
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    began = time.time()
+    tokenizer = buildTokenizer(random.Random(SEED))
+    model = Model(tokenizer.size)
+    samples = Samples(tokenizer, random.Random(SEED + 1))
+    print(f'{tokenizer.size} tokens, {sum(p.numel() for p in model.parameters())} parameters, '
+          f'{len(samples.dialogues.intents)} intents, {len(samples.heldOut)} held-out questions', flush=True)
+    if options.strings:
+        texts = sorted({x for _ in range(4000) for pair in samples.dialogues.conversation(3)[1] for x in pair})
+        options.strings.write_text(json.dumps([{'text': x, 'ids': tokenizer.encode(x)} for x in texts]))
+    if options.steps == 0:
+        return
+    history = train(model, samples, options.steps, options.rows)
+    export(model, tokenizer, options.out)
+    reached = sorted(samples.dialogues.questions.refused)
+    record = dict(seed=SEED, steps=options.steps, rows=options.rows, seconds=round(time.time() - began), torch=torch.__version__,
+                  parameters=sum(p.numel() for p in model.parameters()), vocabulary=tokenizer.size, conversationTurns=samples.turns,
+                  loss=history[-1][1], sha256=hashlib.sha256(options.out.read_bytes()).hexdigest(), heldOut=len(samples.heldOut),
+                  heldOutRefused=reached)
+    options.out.with_suffix('.training.json').write_text(json.dumps(record, indent=2, ensure_ascii=False) + '\n')
+    print(json.dumps({k: v for k, v in record.items() if k != 'heldOutRefused'}), len(reached), 'held-out questions drawn and refused')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
