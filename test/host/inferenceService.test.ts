@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import OpenAI from 'openai';
+import type { ChatChunk, JanApi } from '../../src/api/jan';
+import { apiOfCompanion, rejects } from './support';
+
+const ask = (content: string): { role: 'user'; content: string }[] => [{ role: 'user', content }];
+
+describe('Inference service, through the companion', () => {
+  let api: JanApi;
+  before(async () => {
+    api = await apiOfCompanion();
+  });
+
+  async function collect(stream: AsyncIterable<ChatChunk>): Promise<{ text: string; last: ChatChunk; chunks: number }> {
+    let text = '';
+    let chunks = 0;
+    let last: ChatChunk = {};
+    for await (const chunk of stream) {
+      text += chunk.text ?? '';
+      last = chunk;
+      chunks += 1;
+    }
+    return { text, last, chunks };
+  }
+
+  it('INIT_MODEL loads the starter model into llama.cpp, STOP_MODEL frees it', async () => {
+    const running = await api.invoke(api.InferenceService.INIT_MODEL, 'jan-guide');
+    assert.equal(running.status, 'ready');
+    assert.ok(running.contextLength! >= 512);
+    const engine = await api.inference.getEngineState();
+    assert.equal(engine.status, 'running');
+    assert.ok(engine.models.some(({ modelId }) => modelId === 'jan-guide'));
+    await api.invoke(api.InferenceService.STOP_MODEL, 'jan-guide');
+    assert.ok(!(await api.inference.getEngineState()).models.some(({ modelId }) => modelId === 'jan-guide'));
+    await api.inference.stopModel('jan-guide');
+  });
+
+  it('INIT_MODEL and STOP_MODEL reject or accept wrong input as documented', async () => {
+    await rejects(api.inference.initModel('no/such'), 'model-not-found', api);
+    await rejects(api.inference.initModel(undefined as never), 'invalid-argument', api);
+    await rejects(api.inference.initModel('jan-guide', { contextLength: -1 }), 'invalid-argument', api);
+    await api.inference.stopModel('no/such');
+  });
+
+  it('streams an answer, with usage and timings at the end', async () => {
+    const answer = await collect(await api.inference.createChatCompletion({ modelId: 'jan-guide', messages: ask('What is Jan?'), temperature: 0 }));
+    assert.match(answer.text, /Jan/);
+    assert.ok(answer.chunks > 2, 'in several pieces');
+    assert.equal(answer.last.finishReason, 'stop');
+    assert.ok(answer.last.usage!.completionTokens > 3);
+    assert.ok(answer.last.timings!.totalMs! > 0);
+  });
+
+  it('stops when asked to', async () => {
+    const abort = new AbortController();
+    let received = 0;
+    let last: ChatChunk = {};
+    const stream = await api.inference.createChatCompletion(
+      { modelId: 'jan-guide', messages: ask('Tell me everything about Jan'), temperature: 0 },
+      { signal: abort.signal },
+    );
+    try {
+      for await (const chunk of stream) {
+        last = chunk;
+        received += 1;
+        abort.abort();
+      }
+      assert.equal(last.finishReason, 'cancelled');
+    } catch (error) {
+      assert.ok(api.isJanError(error, 'cancelled'), String(error));
+    }
+    assert.ok(received >= 1);
+  });
+
+  it('rejects wrong requests', async () => {
+    const open = async (request: unknown): Promise<void> => {
+      await collect(await api.inference.createChatCompletion(request as never));
+    };
+    await rejects(open({ modelId: 'no/such', messages: ask('x') }), 'model-not-found', api);
+    await rejects(open({ modelId: 'jan-guide', messages: 'x' }), 'invalid-argument', api);
+    await rejects(open({ modelId: 'jan-guide', messages: ask('x'), temperature: 99 }), 'invalid-argument', api);
+    await rejects(open({ modelId: 'jan-guide', messages: ask('word '.repeat(20_000)) }), 'context-overflow', api);
+  });
+
+  it('reaches the companion\'s own backend', async () => {
+    assert.ok((await api.inference.getInferenceModels()).some(({ id, backendId }) => id === 'echo' && backendId === 'echo'));
+    const answer = await collect(await api.inference.createChatCompletion({ modelId: 'echo', messages: ask('say this again') }));
+    assert.equal(answer.text, 'say this again');
+  });
+
+  it('INFERENCE_URL serves every model to the official OpenAI client', async () => {
+    const { url, token } = await api.invoke(api.InferenceService.INFERENCE_URL);
+    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/v1$/);
+    const client = new OpenAI({ baseURL: url, apiKey: token, maxRetries: 0 });
+    const ids = (await client.models.list()).data.map(({ id }) => id);
+    assert.ok(ids.includes('jan-guide') && ids.includes('echo'), ids.join());
+    const whole = await client.chat.completions.create({ model: 'jan-guide', messages: ask('What is Jan?'), temperature: 0 });
+    assert.match(whole.choices[0]?.message.content ?? '', /Jan/);
+    assert.equal(whole.choices[0]?.finish_reason, 'stop');
+    let streamed = '';
+    for await (const part of await client.chat.completions.create({ model: 'echo', messages: ask('one two three'), stream: true })) {
+      streamed += part.choices[0]?.delta.content ?? '';
+    }
+    assert.equal(streamed, 'one two three');
+    const intruder = new OpenAI({ baseURL: url, apiKey: 'wrong', maxRetries: 0 });
+    await assert.rejects(async () => intruder.models.list(), (error) => error instanceof OpenAI.AuthenticationError);
+    assert.deepEqual(await api.inference.inferenceUrl(), { url, token });
+  });
+
+  it('restarts the engine on request', async () => {
+    await api.inference.initModel('jan-guide');
+    const { pid } = await api.inference.getEngineState();
+    await api.inference.restartEngine();
+    const answer = await collect(await api.inference.createChatCompletion({ modelId: 'jan-guide', messages: ask('Hello'), temperature: 0 }));
+    assert.ok(answer.text.length > 0);
+    assert.notEqual((await api.inference.getEngineState()).pid, pid);
+  });
+});
