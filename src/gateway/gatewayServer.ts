@@ -1,0 +1,161 @@
+// The HTTP server behind the gateway: admission, limits and body first, then the routes. Loaded on first use.
+// Must not know: what the routes answer, services.
+
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { InferenceEndpoint, JanApi } from '../api/jan';
+import { JanError } from '../common/errors';
+import type { Disposable } from '../common/lifecycle';
+import type { Logger } from '../common/log';
+import { refusalOf, tokenComparer, type AdmissionRules } from './admission';
+import { sendError } from './exchange';
+import type { GatewayLimits } from './gateway';
+import { toHttpError } from './httpError';
+import { readBody } from './requestBody';
+import { RequestQueue } from './requestQueue';
+import { createRoutes, type Routes } from './routes';
+
+export interface GatewayServer extends Disposable {
+  readonly endpoint: InferenceEndpoint;
+}
+
+export interface GatewayServerOptions {
+  readonly api: JanApi;
+  readonly log: Logger;
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  readonly limits: GatewayLimits;
+}
+
+/** @throws JanError `engine-unavailable` when the port cannot be had. */
+export async function openGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
+  const { limits, log } = options;
+  const server = createServer({
+    noDelay: true,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
+    keepAliveTimeout: 30_000,
+    maxHeaderSize: 16 * 1024,
+    requireHostHeader: false, // admission answers for it, in our form
+  });
+  server.maxConnections = limits.maxConnections;
+  const port = await listen(server, options);
+  const token = `jan-${randomBytes(32).toString('base64url')}`;
+  const handler = new RequestHandler(options, { port, isTokenValid: tokenComparer(token) });
+  const serve = (request: IncomingMessage, response: ServerResponse): void => void handler.serve(request, response);
+  // Before "100 Continue" is answered, admission decides as well: `checkContinue` replaces `request` for these.
+  server.on('request', serve).on('checkContinue', serve);
+  server.on('error', (error) => log.error('The local endpoint failed', error));
+  log.info(`The local endpoint listens on port ${port}.`);
+  return {
+    endpoint: { url: `http://${options.host}:${port}/v1`, token },
+    dispose() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: GatewayServerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const message =
+        error.code === 'EADDRINUSE'
+          ? `Port ${port} is used by another program. Choose another port for Jan's local endpoint, or 0 for any free one.`
+          : `The local endpoint could not be opened: ${error.message}.`;
+      reject(new JanError('engine-unavailable', message, { details: { port, reason: error.code }, cause: error }));
+    };
+    server.once('error', onError);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', onError);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+const noBody = Buffer.alloc(0);
+
+class RequestHandler {
+  readonly #queue: RequestQueue;
+  readonly #routes: Routes;
+
+  constructor(
+    private readonly options: GatewayServerOptions,
+    private readonly rules: AdmissionRules,
+  ) {
+    this.#queue = new RequestQueue(options.limits.maxActive, options.limits.maxWaiting);
+    this.#routes = createRoutes(options);
+  }
+
+  /** Never rejects. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = performance.now();
+    response.on('error', () => undefined); // the client is gone: `close` says so too
+    response.once('close', () => {
+      // Neither target nor headers: a confused client may have put its token there.
+      const ms = Math.round(performance.now() - started);
+      this.options.log.debug(`Endpoint: ${request.method ?? ''} ${response.headersSent ? response.statusCode : 'no answer'} ${ms} ms`);
+    });
+    try {
+      const refusal = refusalOf(request, this.rules);
+      if (refusal !== undefined) {
+        throw refusal;
+      }
+      if (request.method === 'POST') {
+        await this.#answerInTurn(request, response);
+      } else {
+        await this.#route(request, response, noBody, clientSignal(response));
+      }
+    } catch (error) {
+      this.#fail(request, response, error);
+    }
+  }
+
+  async #answerInTurn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const signal = clientSignal(response);
+    const place = this.#queue.enter();
+    try {
+      if (request.headers.expect?.toLowerCase() === '100-continue') {
+        response.writeContinue();
+      }
+      const body = await readBody(request, this.options.limits.maxBodyBytes);
+      await place.turn(signal);
+      await this.#route(request, response, body, signal);
+    } finally {
+      place.leave();
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse, body: Buffer, signal: AbortSignal): Promise<void> {
+    const url = `http://${this.options.host}:${this.rules.port}${request.url ?? '/'}`;
+    await this.#routes.fetch(new Request(url, { method: request.method }), { response, body, signal });
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (response.destroyed) {
+      return;
+    }
+    const failure = toHttpError(error);
+    if (failure.status === 500) {
+      this.options.log.error('The local endpoint could not answer a request', error);
+    }
+    if (response.headersSent) {
+      response.destroy();
+    } else {
+      sendError(request, response, failure);
+    }
+  }
+}
+
+/** Aborted when the connection closes before the whole answer was sent. */
+function clientSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) {
+      controller.abort(new JanError('cancelled', 'The client closed the connection.'));
+    }
+  });
+  return controller.signal;
+}

@@ -1,0 +1,98 @@
+// Failures as an OpenAI client expects them: a status and `{error: {message, type, param, code}}`.
+// Source of the form: OpenAI API reference, "Errors". Must not know: routes, sockets.
+
+import { isJanError, type JanErrorCode } from '../common/errors';
+
+export interface WireError {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
+}
+
+export interface HttpErrorOptions {
+  readonly code?: string;
+  /** The field of the request that is at fault, e.g. `messages[0].content`. */
+  readonly param?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A failure with its HTTP status; `message` is sent to the client. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly status: number,
+    message: string,
+    options: HttpErrorOptions = {},
+  ) {
+    super(message);
+    this.code = options.code ?? null;
+    this.param = options.param ?? null;
+    this.headers = options.headers ?? {};
+  }
+
+  toWire(): WireError {
+    return { error: { message: this.message, type: typeOfStatus(this.status), param: this.param, code: this.code } };
+  }
+}
+
+/** Statuses other than 500. 503 tells a client that the same request may succeed later. */
+const statuses: Partial<Record<JanErrorCode, number>> = {
+  'invalid-argument': 400,
+  'conversation-not-found': 404,
+  'message-not-found': 404,
+  'model-not-found': 404,
+  'model-file-missing': 404,
+  'model-busy': 503,
+  'no-model': 404,
+  'out-of-memory': 503,
+  'context-overflow': 400,
+  'engine-unavailable': 503,
+  'engine-crashed': 503,
+  'backend-not-found': 404,
+  network: 503,
+  'store-unavailable': 503,
+  'no-provider': 503,
+  denied: 403,
+  cancelled: 503,
+  timeout: 503,
+  unsupported: 400,
+};
+
+/** Codes that OpenAI's clients know under another name; the others are sent in snake_case. */
+const wireCodes: Partial<Record<JanErrorCode, string>> = {
+  'context-overflow': 'context_length_exceeded',
+  'invalid-argument': 'invalid_value',
+};
+
+/** Whatever failed, as an HTTP error. The text of an error that is no JanError stays here: it may hold anything. */
+export function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) {
+    return error;
+  }
+  if (isJanError(error)) {
+    const code = wireCodes[error.code] ?? error.code.replaceAll('-', '_');
+    const param = error.code === 'model-not-found' ? 'model' : undefined;
+    return new HttpError(statuses[error.code] ?? 500, error.message, { code, param });
+  }
+  return new HttpError(500, 'Jan failed to answer this request. Its log (output channel "Jan") says why.', { code: 'internal' });
+}
+
+function typeOfStatus(status: number): string {
+  switch (status) {
+    case 401:
+      return 'authentication_error';
+    case 403:
+      return 'permission_error';
+    case 429:
+      return 'rate_limit_error';
+    default:
+      return status >= 500 ? 'server_error' : 'invalid_request_error';
+  }
+}
