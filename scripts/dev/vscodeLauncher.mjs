@@ -70,6 +70,7 @@ async function main() {
   server = await startVSCodeServer({
     dataDir: options.userDataDir ?? path.join(scratch, 'data'),
     extensionsDir: options.extensionsDir ?? path.join(scratch, 'extensions'),
+    testDriver: true,
     env: { ...process.env, JAN_LAUNCHER_SOCKET: host.path, JAN_LAUNCHER_TESTS: options.tests },
     log: say,
   });

@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { installOnce } from './cache.mjs';
+import { linkExtensions } from './linkExtensions.mjs';
 import { environmentWithNode24, node24Path } from './node24.mjs';
 import { spawnGuarded } from './processTree.mjs';
 
@@ -114,22 +115,32 @@ function npm(args, cwd) {
  * Starts the server. It is ready when it says so; it ends with this process, however this process ends.
  *
  * @param {{
- *   dataDir: string, extensionsDir: string, port?: number, env?: NodeJS.ProcessEnv, log?: (line: string) => void
- * }} options `port` defaults to a free one; `env` is inherited by the extension hosts
+ *   dataDir: string, extensionsDir: string, extensions?: string[], testDriver?: boolean, port?: number,
+ *   env?: NodeJS.ProcessEnv, log?: (line: string) => void
+ * }} options `extensions` are folders to use as if they were installed; `testDriver` makes the server accept development
+ *   extensions and a test module in a window's address, but show no notifications (default false); `port` defaults to a
+ *   free one; `env` is inherited by the extension hosts
  * @returns {Promise<VSCodeServer>}
  */
-export async function startVSCodeServer({ dataDir, extensionsDir, port = 0, env = process.env, log = console.log }) {
+export async function startVSCodeServer({
+  dataDir,
+  extensionsDir,
+  extensions = [],
+  testDriver = false,
+  port = 0,
+  env = process.env,
+  log = console.log,
+}) {
   const root = await ensureVSCodeServer(log);
   fs.mkdirSync(dataDir, { recursive: true });
-  fs.mkdirSync(extensionsDir, { recursive: true });
+  linkExtensions(extensionsDir, extensions);
   const args = [
     path.join(root, 'out', 'server-main.js'),
     ...['--host', '127.0.0.1', '--port', String(port)],
     ...['--server-data-dir', dataDir, '--extensions-dir', extensionsDir],
     '--without-connection-token',
     '--accept-server-license-terms',
-    // Without this the server ignores the payload that names development extensions and tests.
-    '--enable-smoke-test-driver',
+    ...(testDriver ? ['--enable-smoke-test-driver'] : []),
     '--disable-telemetry',
     '--disable-workspace-trust',
   ];
@@ -187,15 +198,14 @@ function withoutNodeFlags(environment) {
  * The address of a window.
  *
  * @param {Pick<VSCodeServer, 'url' | 'port'>} server
- * @param {{ folder?: string, extensions?: string[], tests?: string, payload?: [string, string][] }} window
- *   absolute paths: the folder to open, the extensions to load from source, the test module to run in the host
+ * @param {{ folder?: string, extensions?: string[], tests?: string }} window absolute paths: the folder to open; and,
+ *   for a server with `testDriver`, development extensions and the test module to run in their host
  */
-export function windowUrl(server, { folder, extensions = [], tests, payload = [] }) {
+export function windowUrl(server, { folder, extensions = [], tests }) {
   const remote = (file) => `vscode-remote://127.0.0.1:${server.port}${encodePath(file)}`;
   const entries = [
     ...extensions.map((extension) => ['extensionDevelopmentPath', remote(extension)]),
     ...(tests ? [['extensionTestsPath', remote(tests)]] : []),
-    ...payload,
   ];
   const query = new URLSearchParams();
   if (folder) {

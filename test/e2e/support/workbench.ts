@@ -13,7 +13,7 @@ import { waitUntil } from './waitUntil';
 import { WorkbenchWindow } from './workbenchWindow';
 
 export interface WorkbenchOptions {
-  /** Absolute folders of extensions to load from source. The first one is "the" extension of `janFrame()`. */
+  /** Absolute folders of extensions, used as if they were installed. The first one is "the" extension of `janFrame()`. */
   readonly extensions: readonly string[];
   /** Absolute. Default: an empty folder named `workspace` in the profile. */
   readonly workspaceFolder?: string;
@@ -55,6 +55,7 @@ export async function startWorkbench(options: WorkbenchOptions): Promise<Workben
   const server = await startVSCodeServer({
     dataDir: profileDir,
     extensionsDir: path.join(profileDir, 'extensions'),
+    extensions: [...options.extensions],
     env: { ...process.env, ...options.env },
   });
   try {
@@ -97,7 +98,6 @@ export class Workbench {
     const opened = this.#opening.then(async () => {
       const url = windowUrl(this.server, {
         folder: options.folder ?? this.workspaceFolder,
-        extensions: [...this.options.extensions],
       });
       const window = new WorkbenchWindow(this, await this.context.newPage(), url);
       this.windows.push(window);

@@ -54,33 +54,31 @@ export class WorkbenchWindow {
     await this.page.close({ runBeforeUnload: false });
   }
 
-  /**
-   * SIGKILLs this window's extension host. VS Code starts another by itself; the promise settles when it runs.
-   *
-   * @returns the new host's process id
-   */
-  async killExtensionHost(): Promise<number> {
+  /** SIGKILLs this window's extension host. VS Code for the web starts no other by itself: `reload()` does. */
+  async killExtensionHost(): Promise<void> {
     const pid = this.#extensionHostPid;
     if (pid === undefined) {
-      throw new Error('The extension host of this window is not known (not on Linux or macOS?).');
+      throw new Error('The extension host of this window is not known: it was killed already, or this is Windows.');
     }
-    const before = new Set(this.workbench.extensionHostPids());
+    this.#extensionHostPid = undefined;
     await this.workbench.kill(pid);
-    this.#extensionHostPid = await this.#newHost(before);
-    return this.#extensionHostPid;
   }
 
   /** Opens the command palette and runs the command with exactly this title, e.g. `Jan: New Chat`. */
   async runCommand(title: string): Promise<void> {
-    const input = this.quickInput().locator('input').first();
-    await this.page.keyboard.press('F1');
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    const row = this.quickInput()
-      .locator('.monaco-list-row')
-      .filter({ has: this.page.getByText(title, { exact: true }) })
-      .first();
-    await row.click();
+    const row = this.#quickInputRow(title);
+    // An extension's commands appear some time after the window; an open palette does not notice.
+    await waitUntil(
+      `the command palette offers "${title}"`,
+      async () => {
+        await this.page.keyboard.press('Escape');
+        await this.page.keyboard.press('F1');
+        await this.quickInput().locator('input').first().fill(`>${title}`, { timeout: 2_000 });
+        await row.click({ timeout: 1_000 });
+        return true;
+      },
+      30_000,
+    );
   }
 
   /** The box that commands, pickers and input boxes appear in. Use `.locator('input')` and `.monaco-list-row`. */
@@ -90,11 +88,7 @@ export class WorkbenchWindow {
 
   /** Clicks the entry of a quick pick whose label is exactly this. */
   async pick(label: string): Promise<void> {
-    await this.quickInput()
-      .locator('.monaco-list-row')
-      .filter({ has: this.page.getByText(label, { exact: true }) })
-      .first()
-      .click();
+    await this.#quickInputRow(label).click();
   }
 
   /** Types into the open input box or picker and presses Enter. */
@@ -132,9 +126,15 @@ export class WorkbenchWindow {
       .filter({ has: this.page.locator(`a.action-label[aria-label^="${title}"]`) })
       .first();
     await tab.waitFor({ timeout: workbenchTimeoutMs });
-    if (!(await tab.getAttribute('class'))?.split(' ').includes('checked')) {
-      await tab.click();
-    }
+    const isShown = async (): Promise<boolean> => (await tab.getAttribute('aria-selected')) === 'true';
+    await waitUntil(`the view "${title}" is shown`, async () => {
+      if (await isShown()) {
+        return true;
+      }
+      // Not a click on the tab: a reloaded window shows its last view by itself, and a click would then hide it.
+      await this.runCommand(`View: Show ${title}`);
+      return isShown();
+    });
   }
 
   /** Shows Jan in the side bar and answers with the frame that holds its webview's document. */
@@ -176,20 +176,23 @@ export class WorkbenchWindow {
     await this.page.screenshot({ path: file });
   }
 
+  #quickInputRow(label: string): Locator {
+    return this.quickInput()
+      .locator('.monaco-list-row')
+      .filter({ has: this.page.getByText(label, { exact: true }) })
+      .first();
+  }
+
   async #awaitNewExtensionHost(navigate: () => Promise<void>): Promise<void> {
     const before = new Set(this.workbench.extensionHostPids());
     await navigate();
     await this.page.locator('.monaco-workbench .statusbar').waitFor({ timeout: workbenchTimeoutMs });
     if (process.platform !== 'win32') {
-      this.#extensionHostPid = await this.#newHost(before);
+      this.#extensionHostPid = await waitUntil(
+        'the window’s extension host runs',
+        () => this.workbench.extensionHostPids().find((pid) => !before.has(pid)),
+        workbenchTimeoutMs,
+      );
     }
-  }
-
-  #newHost(before: ReadonlySet<number>): Promise<number> {
-    return waitUntil(
-      'the window’s extension host runs',
-      () => this.workbench.extensionHostPids().find((pid) => !before.has(pid)),
-      workbenchTimeoutMs,
-    );
   }
 }
