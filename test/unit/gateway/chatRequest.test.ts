@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { parseChatRequest } from '../../../src/gateway/chatRequest';
+import { HttpError } from '../../../src/gateway/httpError';
+
+const messages = [{ role: 'user', content: 'hi' }];
+
+function refusalOf(body: unknown): HttpError {
+  try {
+    parseChatRequest(body);
+  } catch (error) {
+    assert.ok(error instanceof HttpError, String(error));
+    assert.equal(error.status, 400);
+    return error;
+  }
+  throw new assert.AssertionError({ message: `accepted ${JSON.stringify(body)}` });
+}
+
+/** What is set of the request beside its messages. */
+function requestOf(fields: Record<string, unknown>): Record<string, unknown> {
+  const { messages: _, ...rest } = parseChatRequest({ messages, ...fields }).request;
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+}
+
+describe('parseChatRequest', () => {
+  it('maps every sampling parameter', () => {
+    const fields = {
+      model: 'm',
+      temperature: 0,
+      top_p: 0.5,
+      top_k: 7,
+      min_p: 0.1,
+      seed: 42,
+      max_tokens: 9,
+      stop: ['a', 'b'],
+      frequency_penalty: -2,
+      presence_penalty: 2,
+      repeat_penalty: 1.1,
+    };
+    assert.deepEqual(requestOf(fields), {
+      modelId: 'm',
+      temperature: 0,
+      topP: 0.5,
+      topK: 7,
+      minP: 0.1,
+      seed: 42,
+      maxTokens: 9,
+      stop: ['a', 'b'],
+      frequencyPenalty: -2,
+      presencePenalty: 2,
+      repeatPenalty: 1.1,
+    });
+  });
+
+  it('leaves out what was not said, or said as null', () => {
+    assert.deepEqual(requestOf({}), {});
+    assert.deepEqual(requestOf({ model: '', temperature: null, stop: null, max_tokens: null, tools: null, seed: null, stream: null }), {});
+    assert.deepEqual(requestOf({ stop: [] }), {});
+  });
+
+  it('folds other spellings and ranges', () => {
+    assert.deepEqual(requestOf({ max_completion_tokens: 5 }), { maxTokens: 5 });
+    assert.deepEqual(requestOf({ max_completion_tokens: 5, max_tokens: 5 }), { maxTokens: 5 });
+    assert.deepEqual(requestOf({ stop: 'x' }), { stop: ['x'] });
+    assert.deepEqual(requestOf({ top_k: -1 }), { topK: 0 });
+    assert.deepEqual(requestOf({ seed: 2 ** 32 + 3 }), { seed: 3 });
+    assert.deepEqual(requestOf({ seed: -1 }), { seed: 2 ** 32 - 1 });
+    const { topP } = requestOf({ top_p: 0 });
+    assert.ok(typeof topP === 'number' && topP > 0 && topP < 1e-6);
+  });
+
+  it('reads roles and text parts', () => {
+    const { request } = parseChatRequest({
+      messages: [
+        { role: 'developer', content: 'be brief' },
+        { role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }], name: 'x' },
+        { role: 'assistant', content: null, tool_calls: [] },
+        { role: 'user', content: '' },
+      ],
+    });
+    assert.deepEqual(request.messages, [
+      { role: 'system', content: 'be brief' },
+      { role: 'user', content: 'a\nb' },
+      { role: 'assistant', content: '' },
+      { role: 'user', content: '' },
+    ]);
+  });
+
+  it('knows streams and usage', () => {
+    const { stream, includeUsage } = parseChatRequest({ messages, stream: true, stream_options: { include_usage: true } });
+    assert.deepEqual([stream, includeUsage], [true, true]);
+  });
+
+  it('accepts what changes nothing', () => {
+    const harmless = {
+      user: 'u',
+      metadata: { a: 'b' },
+      service_tier: 'auto',
+      store: false,
+      n: 1,
+      logprobs: false,
+      tools: [],
+      tool_choice: 'auto',
+      response_format: { type: 'text' },
+      logit_bias: {},
+      modalities: ['text'],
+      parallel_tool_calls: true,
+    };
+    assert.deepEqual(requestOf(harmless), {});
+  });
+
+  const outOfRange: [string, unknown][] = [
+    ['temperature', 2.01],
+    ['temperature', -0.01],
+    ['temperature', '1'],
+    ['temperature', 1e999],
+    ['top_p', 1.1],
+    ['top_p', -1],
+    ['top_k', 1001],
+    ['top_k', 1.5],
+    ['top_k', -2],
+    ['min_p', 2],
+    ['seed', 1.5],
+    ['seed', 2 ** 60],
+    ['max_tokens', 0],
+    ['max_tokens', -1],
+    ['max_tokens', 2 ** 31],
+    ['max_completion_tokens', 0.5],
+    ['stop', ''],
+    ['stop', 5],
+    ['stop', Array.from({ length: 17 }, () => 'x')],
+    ['frequency_penalty', 2.1],
+    ['presence_penalty', -2.1],
+    ['repeat_penalty', 0],
+    ['stream', 'yes'],
+    ['messages', []],
+    ['messages', 'hi'],
+    ['messages', undefined],
+    ['stream_options', 1],
+    ['model', 5],
+  ];
+  for (const [name, value] of outOfRange) {
+    it(`refuses ${name}: ${JSON.stringify(value)?.slice(0, 30)}`, () => {
+      const refusal = refusalOf({ messages, [name]: value });
+      assert.equal(refusal.param?.split(/[.[]/, 1)[0], name);
+      assert.equal(refusal.code, 'invalid_value');
+      assert.match(refusal.message, new RegExp(`"${name}`));
+    });
+  }
+
+  const unsupported: [string, unknown][] = [
+    ['tools', [{ type: 'function' }]],
+    ['tool_choice', 'required'],
+    ['response_format', { type: 'json_object' }],
+    ['logprobs', true],
+    ['top_logprobs', 2],
+    ['n', 2],
+    ['store', true],
+    ['logit_bias', { 5: 1 }],
+    ['modalities', ['text', 'audio']],
+    ['reasoning_effort', 'high'],
+  ];
+  for (const [name, value] of unsupported) {
+    it(`says that ${name}: ${JSON.stringify(value)} is not supported`, () => {
+      const refusal = refusalOf({ messages, [name]: value });
+      assert.equal(refusal.param, name);
+      assert.equal(refusal.code, 'unsupported_parameter');
+      assert.match(refusal.message, new RegExp(`"${name}"`));
+    });
+  }
+
+  it('refuses fields it does not know, by name', () => {
+    assert.equal(refusalOf({ messages, max_token: 5 }).code, 'unknown_parameter');
+    assert.equal(refusalOf({ messages, max_token: 5 }).param, 'max_token');
+    assert.equal(refusalOf(JSON.parse('{"messages":[{"role":"user","content":"x"}],"__proto__":{"a":1}}')).code, 'unknown_parameter');
+    assert.equal(refusalOf({ messages, constructor: 5 }).code, 'unknown_parameter');
+  });
+
+  it('names the message at fault', () => {
+    assert.equal(refusalOf({ messages: [...messages, { role: 'tool', content: 'x' }] }).param, 'messages[1].role');
+    assert.equal(refusalOf({ messages: [{ role: 'user' }] }).param, 'messages[0].content');
+    assert.equal(refusalOf({ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls');
+    const image = refusalOf({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] });
+    assert.equal(image.param, 'messages[0].content[0]');
+    assert.match(image.message, /image_url/);
+    assert.equal(refusalOf({ messages: [null] }).param, 'messages[0]');
+  });
+
+  it('refuses bodies that are no object', () => {
+    for (const body of [null, [], 'x', 5, undefined]) {
+      refusalOf(body);
+    }
+  });
+
+  it('differing limits are refused', () => {
+    assert.equal(refusalOf({ messages, max_tokens: 5, max_completion_tokens: 6 }).param, 'max_completion_tokens');
+  });
+});

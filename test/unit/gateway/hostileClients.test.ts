@@ -1,0 +1,187 @@
+// Slow clients, huge and broken bodies, readers that do not read: bounded, and an honest client is still served.
+
+import assert from 'node:assert/strict';
+import OpenAI from 'openai';
+import type { GatewayLimits } from '../../../src/gateway/gateway';
+import { createEchoCore, Gate, type Answer, type EchoCore } from './echoCore';
+import { exchangeRaw, openRaw, statusOf } from './rawHttp';
+
+describe('gateway and hostile clients', () => {
+  let echoCore: EchoCore;
+
+  const open = async (options: { answer?: Answer; limits?: Partial<GatewayLimits> } = {}): Promise<void> => {
+    echoCore = await createEchoCore(options);
+  };
+  const head = (...more: string[]): string[] => [
+    'POST /v1/chat/completions HTTP/1.1',
+    `Host: 127.0.0.1:${echoCore.port}`,
+    `Authorization: Bearer ${echoCore.endpoint.token}`,
+    'Content-Type: application/json',
+    ...more,
+  ];
+  const honest = async (): Promise<void> => {
+    const client = new OpenAI({ baseURL: echoCore.endpoint.url, apiKey: echoCore.endpoint.token, maxRetries: 0 });
+    const completion = await client.chat.completions.create({ model: 'test/echo', messages: [{ role: 'user', content: 'still here' }] });
+    assert.equal(completion.choices[0]?.message.content, 'still here');
+  };
+
+  afterEach(() => echoCore.dispose());
+
+  it('refuses a body that says it is too large, before it comes', async () => {
+    await open();
+    const answer = await exchangeRaw(echoCore.port, head('Content-Length: 99999999999', 'Connection: close'));
+    assert.equal(statusOf(answer), 413);
+    await honest();
+  });
+
+  it('counts a body of unknown length while it comes', async () => {
+    await open({ limits: { maxBodyBytes: 1000 } });
+    const connection = await openRaw(echoCore.port);
+    connection.socket.write(`${head('Transfer-Encoding: chunked').join('\r\n')}\r\n\r\n`);
+    const part = 'x'.repeat(400);
+    for (let i = 0; i < 3; i++) {
+      connection.socket.write(`190\r\n${part}\r\n`);
+    }
+    await connection.received('body_too_large'); // although the body never ends
+    const answer = await connection.ended;
+    assert.equal(statusOf(answer), 413);
+    await honest();
+  });
+
+  it('takes a body of exactly the limit', async () => {
+    const body = JSON.stringify({ messages: [{ role: 'user', content: 'x' }] });
+    await open({ limits: { maxBodyBytes: body.length } });
+    const answer = await exchangeRaw(echoCore.port, head(`Content-Length: ${body.length}`, 'Connection: close'), body);
+    assert.equal(statusOf(answer), 200);
+    const longer = await exchangeRaw(echoCore.port, head(`Content-Length: ${body.length + 1}`, 'Connection: close'), `${body} `);
+    assert.equal(statusOf(longer), 413);
+  });
+
+  it('answers broken chunks and bodies with 400, and unparsable heads too', async () => {
+    await open();
+    const brokenChunk = await exchangeRaw(echoCore.port, head('Transfer-Encoding: chunked'), 'zz\r\n{}\r\n0\r\n\r\n');
+    assert.equal(statusOf(brokenChunk), 400);
+    const both = await exchangeRaw(echoCore.port, head('Transfer-Encoding: chunked', 'Content-Length: 5'), '0\r\n\r\n');
+    assert.equal(statusOf(both), 400);
+    for (const body of ['{"messages":', 'null', '[]', '"x"', '\xff\xfe{}', '', `${'['.repeat(100_000)}`]) {
+      const bytes = Buffer.from(body, 'latin1');
+      const connection = await openRaw(echoCore.port);
+      connection.socket.write(`${head(`Content-Length: ${bytes.length}`, 'Connection: close').join('\r\n')}\r\n\r\n`);
+      connection.socket.write(bytes);
+      assert.equal(statusOf(await connection.ended), 400, body.slice(0, 20));
+    }
+    const garbage = await openRaw(echoCore.port);
+    garbage.socket.write('\x16\x03\x01 not http at all\r\n\r\n');
+    assert.equal(statusOf(await garbage.ended), 400);
+    const longHead = await exchangeRaw(echoCore.port, head(`X-Long: ${'x'.repeat(20_000)}`));
+    assert.equal(statusOf(longHead), 431);
+    await honest();
+  });
+
+  it('asks for the body only of those who may send one', async () => {
+    await open();
+    const stranger = await openRaw(echoCore.port);
+    stranger.socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${echoCore.port}\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
+    );
+    await stranger.received('invalid_api_key');
+    assert.equal(statusOf(await stranger.ended), 401);
+    const friend = await openRaw(echoCore.port);
+    friend.socket.write(`${head('Expect: 100-continue', 'Content-Length: 2', 'Connection: close').join('\r\n')}\r\n\r\n`);
+    await friend.received('100 Continue');
+    friend.socket.write('{}');
+    assert.match(await friend.ended, /HTTP\/1\.1 400/);
+  });
+
+  it('cuts off heads and bodies that trickle, while others are served', async function () {
+    this.timeout(10_000);
+    await open({ limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 } });
+    const slowHead = await openRaw(echoCore.port);
+    slowHead.socket.write('POST /v1/chat/completions HTTP/1.1\r\nHost: ');
+    const slowBody = await openRaw(echoCore.port);
+    slowBody.socket.write(`${head('Content-Length: 100').join('\r\n')}\r\n\r\n{`);
+    await honest();
+    assert.equal(statusOf(await slowHead.ended), 408);
+    await slowBody.ended;
+    await honest();
+  });
+
+  it('a body that breaks off keeps nothing', async () => {
+    await open({ limits: { maxActive: 1, maxWaiting: 0 } });
+    const broken = await openRaw(echoCore.port);
+    broken.socket.write(`${head('Expect: 100-continue', 'Content-Length: 100').join('\r\n')}\r\n\r\n`);
+    await broken.received('100 Continue'); // it holds the only place now
+    const refused = await exchangeRaw(echoCore.port, head('Content-Length: 2', 'Connection: close'), '{}');
+    assert.equal(statusOf(refused), 429);
+    assert.match(refused, /Retry-After: 1/i);
+    broken.socket.destroy();
+    await broken.ended;
+    // The server hears of it a moment later; a refusal until then is right.
+    for (;;) {
+      const answer = await exchangeRaw(echoCore.port, head('Content-Length: 2', 'Connection: close'), '{}');
+      if (statusOf(answer) !== 429) {
+        assert.equal(statusOf(answer), 400);
+        break;
+      }
+    }
+    await honest();
+  });
+
+  it('does not run ahead of a reader that does not read, and ends when it leaves', async () => {
+    let made = 0;
+    let madeAtRest = -1;
+    const stalled = new Gate();
+    const ended = new Gate();
+    const answer: Answer = async function* (_request, signal) {
+      signal?.addEventListener('abort', ended.open, { once: true });
+      const text = 'x'.repeat(64 * 1024);
+      for (; !signal?.aborted; made++) {
+        // Whoever consumes this asks for the next piece only when it has sent the last: no asking for a while is rest.
+        const rest = setTimeout(() => {
+          madeAtRest = made;
+          stalled.open();
+        }, 150);
+        yield { text };
+        clearTimeout(rest);
+      }
+    };
+    await open({ answer });
+    const body = JSON.stringify({ stream: true, messages: [{ role: 'user', content: 'x' }] });
+    const connection = await openRaw(echoCore.port);
+    connection.socket.pause();
+    connection.socket.write(`${head(`Content-Length: ${body.length}`).join('\r\n')}\r\n\r\n${body}`);
+    await stalled.opened;
+    assert.ok(madeAtRest > 0 && madeAtRest < 500, `${madeAtRest} pieces of 64 KiB`);
+    connection.socket.destroy();
+    await ended.opened;
+  });
+
+  it('cuts off a reader that takes nothing for too long', async () => {
+    const ended = new Gate();
+    const answer: Answer = async function* (_request, signal) {
+      signal?.addEventListener('abort', ended.open, { once: true });
+      while (!signal?.aborted) {
+        yield { text: 'x'.repeat(64 * 1024) };
+      }
+    };
+    await open({ answer, limits: { stallTimeoutMs: 100 } });
+    const body = JSON.stringify({ stream: true, messages: [{ role: 'user', content: 'x' }] });
+    const connection = await openRaw(echoCore.port);
+    connection.socket.pause();
+    connection.socket.write(`${head(`Content-Length: ${body.length}`).join('\r\n')}\r\n\r\n${body}`);
+    await ended.opened;
+    connection.socket.destroy();
+  });
+
+  it('closes connections beyond the limit and serves those it has', async () => {
+    await open({ limits: { maxConnections: 2 } });
+    const first = await openRaw(echoCore.port);
+    const second = await openRaw(echoCore.port);
+    const third = await openRaw(echoCore.port);
+    assert.equal(await third.ended, '');
+    for (const connection of [first, second]) {
+      connection.socket.write(`GET /health HTTP/1.1\r\nHost: localhost:${echoCore.port}\r\nConnection: close\r\n\r\n`);
+      assert.equal(statusOf(await connection.ended), 200);
+    }
+  });
+});
