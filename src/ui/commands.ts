@@ -1,0 +1,92 @@
+// The commands of Jan: each id and what it does, in a line or a file of its own.
+// Must not know: how services work, how views draw.
+
+import * as vscode from 'vscode';
+import type { JanApi } from '../api/jan';
+import { DisposableStore, type Disposable } from '../common/lifecycle';
+import type { Logger } from '../common/log';
+import { askForModel } from './askForModel';
+import { chooseProvider } from './chooseProvider';
+import { copyEndpoint } from './copyEndpoint';
+import { registerDownloadCommands } from './downloadCommands';
+import { commandIds, viewIds, walkthroughId, type CommandId, type CommandSignatures } from './ids';
+import { registerModelCommands } from './modelCommands';
+import { showActions } from './showActions';
+import { withErrors } from './showError';
+import { registerCommand, runCommand } from './vscodeIds';
+
+/** What commands need of the chat view. */
+export interface ChatCommands {
+  newConversation(): Promise<void>;
+  focusInput(): Promise<void>;
+  stopAnswer(): void;
+  setModel(modelId: string): Promise<void>;
+}
+
+export interface CommandsOptions {
+  readonly api: JanApi;
+  readonly log: Logger & { readonly show?: () => void };
+  readonly extensionId: string;
+  readonly chat: ChatCommands;
+  readonly refreshModels: () => Promise<void>;
+}
+
+export function registerCommands(options: CommandsOptions): Disposable {
+  const { api, log, chat } = options;
+  const owned = new DisposableStore();
+  owned.add(registerModelCommands({ api, log }));
+  owned.add(registerDownloadCommands({ api, log, showModels: () => focusView(viewIds.models) }));
+
+  const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {
+    owned.add(registerCommand(id, (() => withErrors(act, log)) as CommandSignatures[C]));
+  };
+  on(commandIds.openChat, () => chat.focusInput());
+  on(commandIds.newConversation, () => chat.newConversation());
+  on(commandIds.stopAnswer, async () => chat.stopAnswer());
+  on(commandIds.pickModel, async () => {
+    const modelId = await pickModel(api, undefined);
+    if (modelId !== undefined) {
+      await chat.setModel(modelId);
+    }
+  });
+  on(commandIds.refreshModels, () => options.refreshModels());
+  on(commandIds.showActions, () => showActions(api));
+  on(commandIds.copyEndpoint, () => copyEndpoint(api));
+  on(commandIds.restartEngine, () =>
+    vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Restarting Jan’s engine…') }, () => api.inference.restartEngine()),
+  );
+  on(commandIds.chooseProvider, () => chooseProvider(api));
+  on(commandIds.showLog, async () => log.show?.());
+  on(commandIds.openSettings, async () => vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${options.extensionId}`));
+  on(commandIds.openWalkthrough, async () =>
+    vscode.commands.executeCommand('workbench.action.openWalkthrough', `${options.extensionId}#${walkthroughId}`, false),
+  );
+  return owned;
+}
+
+/**
+ * Asks for a model to chat with and begins to load it, so that it is ready when the question is typed.
+ * @returns undefined when none was chosen; other answers of the picker lead to their commands
+ */
+export async function pickModel(api: JanApi, current: string | undefined): Promise<string | undefined> {
+  const answer = await askForModel(api, current);
+  switch (answer?.kind) {
+    case undefined:
+      return undefined;
+    case 'search':
+      await runCommand(commandIds.searchModels);
+      return undefined;
+    case 'add':
+      await runCommand(commandIds.addModelFile);
+      return undefined;
+    case 'model':
+      if (!answer.ready) {
+        void runCommand(commandIds.loadModel, answer.modelId);
+      }
+      return answer.modelId;
+  }
+}
+
+async function focusView(id: string): Promise<void> {
+  await vscode.commands.executeCommand(`${id}.focus`);
+}

@@ -1,0 +1,150 @@
+// Commands on downloads: search, start, pause, resume, discard; and what is said when one ends.
+// Must not know: how downloads are drawn or done.
+
+import * as vscode from 'vscode';
+import type { Download, DownloadRequest, JanApi } from '../api/jan';
+import { JanError } from '../common/errors';
+import { DisposableStore, type Disposable } from '../common/lifecycle';
+import type { Logger } from '../common/log';
+import { askForDownload } from './askForModel';
+import { formatBytes } from './format';
+import { commandIds, settingIds, type DownloadTarget, type FileTarget } from './ids';
+import { askForDownloadRequest } from './searchModels';
+import { showError, withErrors } from './showError';
+import { registerCommand, runCommand } from './vscodeIds';
+
+export interface DownloadCommandsOptions {
+  readonly api: JanApi;
+  readonly log: Logger;
+  /** Shows where the download can be followed. */
+  readonly showModels: () => Promise<void>;
+}
+
+export function registerDownloadCommands({ api, log, showModels }: DownloadCommandsOptions): Disposable {
+  const { l10n } = vscode;
+  const owned = new DisposableStore();
+  /** Started by this window: only of these the user is told how they end. */
+  const started = new Map<string, DownloadRequest | undefined>();
+
+  const start = async (request: DownloadRequest): Promise<void> => {
+    const download = await api.models.downloadModel(request);
+    started.set(download.id, request);
+    await showModels();
+  };
+
+  const tellOfEnd = async (download: Download): Promise<void> => {
+    if (!started.has(download.id)) {
+      return;
+    }
+    const request = started.get(download.id);
+    if (download.status === 'completed') {
+      started.delete(download.id);
+      const chat = l10n.t('Load and Chat');
+      const message = l10n.t('{0} is downloaded and verified.', download.name);
+      if ((await vscode.window.showInformationMessage(message, chat)) === chat) {
+        await runCommand(commandIds.openChat);
+        await runCommand(commandIds.loadModel, download.modelId);
+      }
+    } else if (download.status === 'failed') {
+      started.delete(download.id);
+      const error = new JanError(download.error?.code ?? 'download-failed', l10n.t('{0} was not downloaded: {1}', download.name, download.error?.message ?? l10n.t('the reason is not known.')));
+      await showError(error, log, () => withErrors(() => (request === undefined ? resume(download) : start(request)), log));
+    } else if (download.status === 'cancelled') {
+      started.delete(download.id);
+    }
+  };
+
+  const find = async (target: unknown, title: string, accepts: (download: Download) => boolean): Promise<Download | undefined> => {
+    const id = downloadIdOf(target);
+    if (id === undefined) {
+      return askForDownload(api, title, accepts);
+    }
+    const download = (await api.models.getDownloads()).find((known) => known.id === id);
+    if (download === undefined) {
+      throw new JanError('download-not-found', l10n.t('This download has ended meanwhile.'));
+    }
+    return download;
+  };
+
+  /** A download goes on when the same file is asked for again. */
+  const resume = async (download: Download): Promise<void> => {
+    const model = await api.data.getModelById(download.modelId);
+    const request: DownloadRequest =
+      model.repository !== undefined && model.fileName !== undefined
+        ? { repository: model.repository, fileName: model.fileName }
+        : { ...(model.url === undefined ? {} : { url: model.url }) };
+    await start({ ...request, ...(model.sha256 === undefined ? {} : { sha256: model.sha256 }) });
+  };
+
+  const discard = async (download: Download): Promise<void> => {
+    // Asking is only worth it when there is something to lose.
+    if (download.receivedBytes > 0) {
+      const confirm = l10n.t('Discard');
+      const answer = await vscode.window.showWarningMessage(
+        l10n.t('Discard the download of “{0}”?', download.name),
+        { modal: true, detail: l10n.t('{0} that have arrived are deleted.', formatBytes(download.receivedBytes)) },
+        confirm,
+      );
+      if (answer !== confirm) {
+        return;
+      }
+    }
+    await api.models.cancelDownload(download.id, { keepPartial: false });
+  };
+
+  const on = (
+    id: 'jan.cancelDownload' | 'jan.resumeDownload' | 'jan.discardDownload',
+    title: string,
+    accepts: (download: Download) => boolean,
+    act: (download: Download) => Promise<void>,
+  ): void => {
+    owned.add(
+      registerCommand(id, (target?: DownloadTarget) =>
+        withErrors(async () => {
+          const download = await find(target, title, accepts);
+          if (download !== undefined) {
+            await act(download);
+          }
+        }, log),
+      ),
+    );
+  };
+  on(commandIds.cancelDownload, l10n.t('Pause Download'), ({ status }) => status === 'running', (download) => api.models.cancelDownload(download.id));
+  on(commandIds.resumeDownload, l10n.t('Resume Download'), ({ status }) => status === 'paused' || status === 'failed', resume);
+  on(commandIds.discardDownload, l10n.t('Discard Download'), () => true, discard);
+
+  owned.add(
+    registerCommand(commandIds.searchModels, (text?: string) =>
+      withErrors(async () => {
+        const openSetting = (): void => void vscode.commands.executeCommand('workbench.action.openSettings', settingIds.hubUrl);
+        const request = await askForDownloadRequest(api, openSetting, typeof text === 'string' ? text : '');
+        if (request !== undefined) {
+          await start(request);
+        }
+      }, log),
+    ),
+  );
+  owned.add(
+    registerCommand(commandIds.downloadModel, (target?: FileTarget) =>
+      withErrors(async () => {
+        const request = fileOf(target);
+        await (request === undefined ? runCommand(commandIds.searchModels) : start(request));
+      }, log),
+    ),
+  );
+  owned.add(api.onDidChangeDownloads((download) => void tellOfEnd(download)));
+  return owned;
+}
+
+function downloadIdOf(target: unknown): string | undefined {
+  const id = typeof target === 'object' && target !== null ? (target as { downloadId?: unknown }).downloadId : target;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
+
+function fileOf(target: unknown): DownloadRequest | undefined {
+  if (typeof target !== 'object' || target === null) {
+    return undefined;
+  }
+  const { repository, fileName } = target as { repository?: unknown; fileName?: unknown };
+  return typeof repository === 'string' && typeof fileName === 'string' ? { repository, fileName } : undefined;
+}

@@ -1,0 +1,156 @@
+// Commands on models: load, unload, add, delete, forget, reveal, copy id.
+// Must not know: how models are drawn, how backends load them.
+
+import * as vscode from 'vscode';
+import type { JanApi, Model } from '../api/jan';
+import { JanError } from '../common/errors';
+import type { Disposable } from '../common/lifecycle';
+import { DisposableStore } from '../common/lifecycle';
+import type { Logger } from '../common/log';
+import { askForDownloadedModel, askForModel, askForRunningModel } from './askForModel';
+import { commandIds, viewIds, type ModelTarget } from './ids';
+import { withErrors } from './showError';
+import { registerCommand, runCommand } from './vscodeIds';
+
+export interface ModelCommandsOptions {
+  readonly api: JanApi;
+  readonly log: Logger;
+}
+
+export function registerModelCommands({ api, log }: ModelCommandsOptions): Disposable {
+  const { l10n } = vscode;
+  const owned = new DisposableStore();
+  /** Loads under way from this window, to be given up when the model is unloaded meanwhile. */
+  const loading = new Map<string, AbortController>();
+
+  const load = async (modelId: string): Promise<void> => {
+    if (loading.has(modelId)) {
+      return;
+    }
+    const abort = new AbortController();
+    loading.set(modelId, abort);
+    try {
+      // The view's bar only says that something goes on; percent stand in the tree and in the status bar.
+      await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.inference.initModel(modelId, { signal: abort.signal }));
+    } finally {
+      loading.delete(modelId);
+    }
+  };
+
+  const addFiles = async (): Promise<void> => {
+    const uris = await vscode.window.showOpenDialog({
+      title: l10n.t('Add a GGUF File'),
+      openLabel: l10n.t('Add Model'),
+      canSelectMany: true,
+      filters: { [l10n.t('GGUF models')]: ['gguf'] },
+    });
+    for (const uri of uris ?? []) {
+      await withErrors(async () => {
+        const model = await api.models.addModelFile(uri.fsPath);
+        void offerToLoad(model.id, l10n.t('{0} was added. Its file stays where it is.', model.name));
+      }, log);
+    }
+  };
+
+  const offerToLoad = async (modelId: string, message: string): Promise<void> => {
+    const loadIt = l10n.t('Load');
+    if ((await vscode.window.showInformationMessage(message, loadIt)) === loadIt) {
+      await withErrors(() => load(modelId), log);
+    }
+  };
+
+  const findModel = async (modelId: string): Promise<Model> => {
+    const model = (await api.models.getDownloadedModels()).find((known) => known.id === modelId);
+    if (model === undefined) {
+      throw new JanError('model-not-found', l10n.t('The model “{0}” is not on this machine any more. Refresh the list of models.', modelId));
+    }
+    return model;
+  };
+
+  const deleteModel = async (modelId: string): Promise<void> => {
+    const model = await findModel(modelId);
+    if (model.source === 'file') {
+      await api.models.deleteModel(modelId);
+      return;
+    }
+    const confirm = l10n.t('Delete');
+    const answer = await vscode.window.showWarningMessage(
+      l10n.t('Delete the model “{0}”?', model.name),
+      { modal: true, detail: l10n.t('Its file is deleted from this machine. Conversations stay. To have it again it must be downloaded again.') },
+      confirm,
+    );
+    if (answer === confirm) {
+      await api.models.deleteModel(modelId);
+    }
+  };
+
+  const reveal = async (modelId: string): Promise<void> => {
+    const { path } = await findModel(modelId);
+    if (path === undefined) {
+      throw new JanError('unsupported', l10n.t('This model has no file on this machine.'));
+    }
+    // In a remote window this shows the file as far as VS Code can; it says so itself when it cannot.
+    await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(path));
+  };
+
+  const removable = (model: Model): boolean => model.source !== 'starter' && model.source !== 'backend';
+  const on = (
+    id: 'jan.loadModel' | 'jan.unloadModel' | 'jan.deleteModel' | 'jan.forgetModel' | 'jan.revealModelFile' | 'jan.copyModelId',
+    ask: () => Promise<string | undefined>,
+    act: (modelId: string) => Promise<unknown>,
+  ): void => {
+    owned.add(
+      registerCommand(id, (target?: ModelTarget) =>
+        withErrors(async () => {
+          const modelId = modelIdOf(target) ?? (await ask());
+          if (modelId !== undefined) {
+            await act(modelId);
+          }
+        }, log),
+      ),
+    );
+  };
+  on(commandIds.loadModel, () => askToLoad(api), load);
+  on(
+    commandIds.unloadModel,
+    () => askForRunningModel(api, l10n.t('Unload Model')),
+    async (modelId) => {
+      loading.get(modelId)?.abort();
+      await api.inference.stopModel(modelId);
+    },
+  );
+  on(commandIds.deleteModel, () => askForDownloadedModel(api, l10n.t('Delete Model'), removable), deleteModel);
+  on(
+    commandIds.forgetModel,
+    () => askForDownloadedModel(api, l10n.t('Remove from Jan'), (model) => model.source === 'file'),
+    deleteModel,
+  );
+  on(commandIds.revealModelFile, () => askForDownloadedModel(api, l10n.t('Reveal File'), (model) => model.path !== undefined), reveal);
+  on(
+    commandIds.copyModelId,
+    () => askForDownloadedModel(api, l10n.t('Copy Model Id'), () => true),
+    async (modelId) => {
+      await vscode.env.clipboard.writeText(modelId);
+      vscode.window.setStatusBarMessage(l10n.t('Copied: {0}', modelId), 3000);
+    },
+  );
+  owned.add(registerCommand(commandIds.addModelFile, () => withErrors(addFiles, log)));
+  return owned;
+}
+
+/** Asks for any model to load; the other answers of the picker lead to their commands. */
+async function askToLoad(api: JanApi): Promise<string | undefined> {
+  const answer = await askForModel(api);
+  if (answer?.kind === 'search') {
+    await runCommand(commandIds.searchModels);
+  } else if (answer?.kind === 'add') {
+    await runCommand(commandIds.addModelFile);
+  }
+  return answer?.kind === 'model' ? answer.modelId : undefined;
+}
+
+/** Commands may be called with anything, by anyone. */
+export function modelIdOf(target: unknown): string | undefined {
+  const id = typeof target === 'object' && target !== null ? (target as { modelId?: unknown }).modelId : target;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}

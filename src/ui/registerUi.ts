@@ -1,0 +1,39 @@
+// The user interface: wires views, status bar, commands and VS Code's language model API to the services.
+// Must not know: any implementation of a service; it sees the public API alone.
+
+import type * as vscode from 'vscode';
+import type { JanApi } from '../api/jan';
+import { DisposableStore, type Disposable } from '../common/lifecycle';
+import type { Logger } from '../common/log';
+import { registerChatView } from './chat/chatView';
+import { pickModel, registerCommands } from './commands';
+import { registerLanguageModelProvider } from './languageModelProvider';
+import { ModelTree } from './modelTree';
+import { registerStatusBar } from './statusBar';
+import { setContextKey } from './vscodeIds';
+
+export interface UiOptions {
+  readonly api: JanApi;
+  readonly log: Logger & { readonly show?: () => void };
+  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'workspaceState'>;
+}
+
+/** Registers everything that a user sees; asks no service before it is looked at. */
+export function registerUi({ api, log, context }: UiOptions): Disposable {
+  const owned = new DisposableStore();
+  const chat = owned.add(
+    registerChatView({
+      api,
+      log,
+      extensionUri: context.extensionUri,
+      memory: context.workspaceState,
+      setContext: (key, value) => void setContextKey(key, value),
+      pickModel: (current) => pickModel(api, current),
+    }),
+  );
+  const tree = owned.add(new ModelTree({ api, log }));
+  owned.add(registerStatusBar({ api, log }));
+  owned.add(registerCommands({ api, log, chat, extensionId: context.extension.id, refreshModels: () => tree.refresh() }));
+  owned.add(registerLanguageModelProvider({ api, log }));
+  return owned;
+}
