@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Frame } from 'playwright-core';
-import { repositoryRoot } from '../../../scripts/dev/node24.mjs';
+import { repositoryRoot } from './devTools';
+import { pictureOnFailure } from './pictureOnFailure';
 import { waitUntil } from './waitUntil';
 import type { Workbench } from './workbench';
 import { startWorkbench } from './workbench';
@@ -23,6 +24,8 @@ describe('the end-to-end test library', () => {
   });
 
   after(() => workbench?.stop());
+
+  pictureOnFailure(() => workbench.windows);
 
   async function ask(frame: Frame): Promise<number> {
     await frame.locator('#ask').click();

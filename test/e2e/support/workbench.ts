@@ -5,10 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser, BrowserContext } from 'playwright-core';
-import { launchBrowser } from '../../../scripts/dev/browser.mjs';
-import type { ProcessEntry } from '../../../scripts/dev/processTree.mjs';
-import type { VSCodeServer } from '../../../scripts/dev/vscodeServer.mjs';
-import { startVSCodeServer, windowUrl } from '../../../scripts/dev/vscodeServer.mjs';
+import type { ProcessEntry, VSCodeServer } from './devTools';
+import { launchBrowser, startVSCodeServer, windowUrl } from './devTools';
 import { waitUntil } from './waitUntil';
 import { WorkbenchWindow } from './workbenchWindow';
 

@@ -1,0 +1,2 @@
+/** A build-time import of every file that matches a pattern; see `globImports` in esbuild.mjs. */
+declare module 'glob:*';
