@@ -1,0 +1,197 @@
+// One lease: a connection to the llama.cpp process with typed, checked, bounded calls. When the other side dies every
+// pending call rejects with the cause.
+// Must not know: how the process is started, models, VS Code.
+
+import { connect, type Socket } from 'node:net';
+import * as v from 'valibot';
+import {
+  CancellationTokenSource,
+  createMessageConnection,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import { fromErrorWire, JanError } from '../../common/errors';
+import { Emitter, type Event } from '../../common/events';
+import type { Disposable } from '../../common/lifecycle';
+import type { Logger } from '../../common/log';
+import {
+  helloRequest,
+  runtimeProtocolVersion,
+  type NotificationDescriptor,
+  type RequestDescriptor,
+} from '../../protocol/runtimeProtocol';
+import { toDisposable } from '../../common/lifecycle';
+
+export interface CallRequestOptions {
+  readonly signal?: AbortSignal;
+  /** Told of a function that starts the time limit anew; to be called at each sign of life. */
+  readonly onStart?: (alive: () => void) => void;
+}
+
+export class RuntimeConnection implements Disposable {
+  readonly #rpc: MessageConnection;
+  readonly #socket: Socket;
+  readonly #listeners = new Map<string, Set<(params: unknown) => void>>();
+  readonly #closed: Promise<JanError>;
+  readonly #onDidClose = new Emitter<JanError>();
+  /** With the cause. Also after dispose(). */
+  readonly onDidClose: Event<JanError> = this.#onDidClose.event;
+  #isClosed = false;
+  #pid = 0;
+
+  /**
+   * @param causeOfDeath asked once when the connection has ended.
+   * @throws the socket's error when nobody listens; JanError when the other side refuses.
+   */
+  static async open(address: string, client: string, causeOfDeath: () => Promise<JanError>, log: Logger): Promise<RuntimeConnection> {
+    const socket = connect(address);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    const connection = new RuntimeConnection(socket, causeOfDeath, log);
+    try {
+      const { pid } = await connection.request(helloRequest, { protocolVersion: runtimeProtocolVersion, client });
+      connection.#pid = pid;
+      return connection;
+    } catch (error) {
+      connection.dispose();
+      throw error;
+    }
+  }
+
+  private constructor(
+    socket: Socket,
+    causeOfDeath: () => Promise<JanError>,
+    private readonly log: Logger,
+  ) {
+    this.#socket = socket;
+    this.#rpc = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket), {
+      error: (message) => log.debug(message),
+      warn: (message) => log.debug(message),
+      info: () => undefined,
+      log: () => undefined,
+    });
+    this.#closed = new Promise<JanError>((resolve) => {
+      const end = (): void => {
+        if (this.#isClosed) {
+          return;
+        }
+        this.#isClosed = true;
+        this.#rpc.dispose();
+        void causeOfDeath().then((cause) => {
+          resolve(cause);
+          this.#onDidClose.fire(cause);
+        });
+      };
+      socket.once('close', end);
+      this.#rpc.onError(([error]) => {
+        // Whoever sends what is no JSON-RPC is not our engine.
+        log.warn(`The engine sent something unreadable: ${error.message}`);
+        socket.destroy();
+      });
+    });
+    socket.on('error', () => undefined);
+    this.#rpc.onNotification((method, params) => {
+      this.#listeners.get(method)?.forEach((listener) => listener(params));
+    });
+    this.#rpc.listen();
+  }
+
+  /** Of the process. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * @throws JanError `invalid-argument` for parameters out of range, `timeout`, `cancelled`, what the other side
+   * answered, or the cause of its death.
+   */
+  async request<P extends v.GenericSchema, R extends v.GenericSchema>(
+    descriptor: RequestDescriptor<P, R>,
+    params: v.InferInput<P>,
+    options: CallRequestOptions = {},
+  ): Promise<v.InferOutput<R>> {
+    const checked = v.safeParse(descriptor.params, params);
+    if (!checked.success) {
+      throw new JanError('invalid-argument', `This cannot be asked of a model: ${v.summarize(checked.issues)}`);
+    }
+    if (this.#isClosed) {
+      throw await this.#closed;
+    }
+    const cancellation = new CancellationTokenSource();
+    const onAbort = (): void => cancellation.cancel();
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<never>((_resolve, reject) => {
+      const start = (): void => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          cancellation.cancel();
+          reject(
+            new JanError('timeout', `The engine did not answer within ${Math.round(descriptor.timeoutMs / 1000)} seconds. Restart it, then try again.`, {
+              details: { method: descriptor.method },
+            }),
+          );
+        }, descriptor.timeoutMs);
+      };
+      start();
+      options.onStart?.(descriptor.progressRestartsTimeout === true ? start : () => undefined);
+    });
+    const died = this.#closed.then((cause) => {
+      throw cause;
+    });
+    try {
+      const answer = this.#rpc.sendRequest<unknown>(descriptor.method, checked.output, cancellation.token).catch(async (error: unknown) => {
+        throw error instanceof ResponseError && error.data !== undefined ? fromErrorWire(error.data) : await this.#orCause(error);
+      });
+      if (options.signal?.aborted === true) {
+        onAbort();
+      }
+      const result = v.safeParse(descriptor.result, await Promise.race([answer, timedOut, died]));
+      if (!result.success) {
+        throw new JanError('internal', `The engine gave an answer of the wrong form: ${v.summarize(result.issues)}`);
+      }
+      return result.output;
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
+      cancellation.dispose();
+      died.catch(() => undefined);
+      timedOut.catch(() => undefined);
+    }
+  }
+
+  onNotification<P extends v.GenericSchema>(descriptor: NotificationDescriptor<P>, listener: (params: v.InferOutput<P>) => void): Disposable {
+    const checked = (raw: unknown): void => {
+      const parsed = v.safeParse(descriptor.params, raw);
+      if (parsed.success) {
+        listener(parsed.output);
+      } else {
+        this.log.warn(`The engine sent a malformed ${descriptor.method}: ${v.summarize(parsed.issues)}`);
+      }
+    };
+    const listeners = this.#listeners.get(descriptor.method) ?? new Set();
+    this.#listeners.set(descriptor.method, listeners.add(checked));
+    return toDisposable(() => listeners.delete(checked));
+  }
+
+  /** Ends the lease. */
+  dispose(): void {
+    this.#socket.destroy();
+  }
+
+  /** A call that fails because the connection ends gets the cause of that, which takes a moment to be known. */
+  async #orCause(error: unknown): Promise<JanError> {
+    if (this.#isClosed || this.#socket.destroyed) {
+      return this.#closed;
+    }
+    return new JanError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

@@ -1,0 +1,87 @@
+// Starts the llama.cpp process: with a bare environment, no inspector flags, and a life of its own, so that it outlives
+// the window that started it while others use it. It ends by itself with the last lease.
+// Must not know: what is said to it, how often it may be started.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Logger } from '../../common/log';
+import type { ProcessExit } from './exitReason';
+
+export interface RuntimeProcessOptions {
+  /** Path of runtime.mjs. */
+  readonly entry: string;
+  readonly address: string;
+  /** Default: this process' own executable (VS Code's, which then runs as Node). */
+  readonly execPath?: string;
+  readonly log: Logger;
+}
+
+export interface RuntimeProcess {
+  readonly pid: number | undefined;
+  /** Resolves when it accepts connections; never, when it ends before. */
+  readonly listening: Promise<void>;
+  readonly exited: Promise<ProcessExit>;
+}
+
+/** Found another process in its place (src/runtime/main.ts). */
+export const exitCodeTaken = 3;
+
+/** What native libraries need to be found and to draw; nothing that could hold a secret or change Node. */
+const allowedVariables = [
+  'PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'TEMP', 'TMP', 'LD_LIBRARY_PATH',
+  'SystemRoot', 'SYSTEMROOT', 'WINDIR', 'SystemDrive', 'USERPROFILE', 'LOCALAPPDATA', 'APPDATA', 'ProgramFiles', 'ProgramData',
+  'NUMBER_OF_PROCESSORS', 'PROCESSOR_ARCHITECTURE', 'CUDA_PATH', 'CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES',
+  'GGML_VK_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'XDG_DATA_DIRS',
+];
+
+export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, string> {
+  const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: '1' };
+  for (const name of allowedVariables) {
+    const value = from[name];
+    if (value !== undefined) {
+      env[name] = value;
+    }
+  }
+  return env;
+}
+
+export function startRuntimeProcess({ entry, address, execPath = process.execPath, log }: RuntimeProcessOptions): RuntimeProcess {
+  const child: ChildProcess = spawn(execPath, [entry, '--listen', address], {
+    env: runtimeEnvironment(process.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own: what ends this window's group must not end other windows' engine.
+    detached: true,
+    windowsHide: true,
+  });
+  const listening = new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      if (line === 'listening') {
+        resolve();
+      } else {
+        log.debug(`engine: ${line}`);
+      }
+    });
+  });
+  createInterface({ input: child.stderr! }).on('line', (line) => {
+    const [level, ...words] = line.split(' ');
+    const text = `engine: ${words.join(' ')}`;
+    if (level === 'error') {
+      log.error(text);
+    } else if (level === 'warn') {
+      log.warn(text);
+    } else if (level === 'info') {
+      log.info(text);
+    } else {
+      log.debug(`engine: ${line}`);
+    }
+  });
+  const exited = new Promise<ProcessExit>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', (error) => {
+      log.error(`The engine could not be started: ${error.message}`);
+      resolve({ code: -1, signal: null });
+    });
+  });
+  child.unref();
+  return { pid: child.pid, listening, exited };
+}

@@ -1,0 +1,218 @@
+// Keeps a lease on the llama.cpp process: starts it on first use or joins the one that runs, notices its death, starts
+// it again with growing pauses, and stops trying when it crashes over and over.
+// Must not know: models, conversations, the core.
+
+import { JanError, isJanError } from '../../common/errors';
+import { Emitter, type Event } from '../../common/events';
+import type { Disposable } from '../../common/lifecycle';
+import type { Logger } from '../../common/log';
+import { shutdownRequest, stoppingNotification } from '../../protocol/runtimeProtocol';
+import { crashError, exitWords, type ProcessExit } from './exitReason';
+import { prepareRuntimeAddress } from './runtimeAddress';
+import { RuntimeConnection } from './runtimeConnection';
+import { exitCodeTaken, startRuntimeProcess, type RuntimeProcess } from './runtimeProcess';
+
+export interface RuntimeSupervisorOptions {
+  readonly entry: string;
+  readonly directory: string;
+  readonly execPath?: string;
+  readonly log: Logger;
+}
+
+export type RuntimeStatus = 'stopped' | 'starting' | 'running' | 'crashed';
+
+/** As VS Code's language client: five crashes in three minutes are no accident. */
+const crashLimit = 5;
+const crashWindowMs = 3 * 60_000;
+/** From spawn to first answer; a cold disk and an antivirus take their time. */
+const startDeadlineMs = 30_000;
+/** The exit of our own child is reported a moment after its socket closes. */
+const exitNoticeMs = 1000;
+
+export class RuntimeSupervisor implements Disposable {
+  readonly #onDidChange = new Emitter<void>();
+  /** Status or connection changed. */
+  readonly onDidChange: Event<void> = this.#onDidChange.event;
+  readonly #onDidConnect = new Emitter<RuntimeConnection>();
+  readonly onDidConnect: Event<RuntimeConnection> = this.#onDidConnect.event;
+
+  #connecting: Promise<RuntimeConnection> | undefined;
+  #connection: RuntimeConnection | undefined;
+  #child: RuntimeProcess | undefined;
+  /** When, Unix ms. */
+  #crashes: number[] = [];
+  #lastWords = 'ended unexpectedly';
+  #error: JanError | undefined;
+  #disposed = false;
+
+  constructor(private readonly options: RuntimeSupervisorOptions) {}
+
+  get status(): RuntimeStatus {
+    if (this.#connection !== undefined) {
+      return 'running';
+    }
+    return this.#connecting !== undefined ? 'starting' : this.#error !== undefined ? 'crashed' : 'stopped';
+  }
+
+  get error(): JanError | undefined {
+    return this.#error;
+  }
+
+  /** The live connection, if any; starts nothing. */
+  get current(): RuntimeConnection | undefined {
+    return this.#connection;
+  }
+
+  /** The connection; starts the process when none runs. @throws JanError `engine-unavailable`, `engine-crashed` */
+  lease(): Promise<RuntimeConnection> {
+    if (this.#connection !== undefined) {
+      return Promise.resolve(this.#connection);
+    }
+    if (this.#disposed) {
+      return Promise.reject(new JanError('engine-unavailable', 'Jan is shutting down in this window.'));
+    }
+    this.#connecting ??= this.#start().finally(() => {
+      this.#connecting = undefined;
+      this.#onDidChange.fire();
+    });
+    return this.#connecting;
+  }
+
+  /** Ends the process for every window and starts a new one; earlier crashes are forgiven. */
+  async restart(): Promise<void> {
+    this.#crashes = [];
+    this.#error = undefined;
+    await this.#connecting?.catch(() => undefined);
+    const connection = this.#connection;
+    if (connection !== undefined) {
+      const gone = new Promise<void>((resolve) => connection.onDidClose(() => resolve()));
+      await connection.request(shutdownRequest, { reason: 'The engine was restarted. Send the message again.' }).catch(() => {
+        // It does not listen any more: no more reason to be polite. Only ever the process that we talk to.
+        killProcess(connection.pid);
+      });
+      const patience = setTimeout(() => killProcess(connection.pid), 2000);
+      await gone;
+      clearTimeout(patience);
+    }
+    await this.lease();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#connection?.dispose();
+  }
+
+  async #start(): Promise<RuntimeConnection> {
+    this.#onDidChange.fire();
+    this.#crashes = this.#crashes.filter((at) => Date.now() - at < crashWindowMs);
+    if (this.#crashes.length >= crashLimit) {
+      throw (this.#error = new JanError(
+        'engine-unavailable',
+        `The engine crashed ${this.#crashes.length} times within three minutes and is not started again by itself. ` +
+          `Last cause: it ${this.#lastWords}. Try another model, or restart the engine.`,
+        { details: { crashes: this.#crashes.length } },
+      ));
+    }
+    await pause(this.#crashes.length < 2 ? 0 : 250 * 2 ** (this.#crashes.length - 1));
+    const address = await prepareRuntimeAddress(this.options.directory);
+    const deadline = Date.now() + startDeadlineMs;
+    for (;;) {
+      try {
+        return await this.#connect(address);
+      } catch (error) {
+        if (isJanError(error, 'engine-unavailable')) {
+          throw (this.#error = error);
+        }
+        if (Date.now() > deadline) {
+          throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
+        }
+      }
+      await this.#waitForListener(address);
+    }
+  }
+
+  /** Starts a process when none of ours runs; resolves when it listens, has ended, or after a moment. */
+  async #waitForListener(address: string): Promise<void> {
+    const started = this.#child === undefined;
+    const child = (this.#child ??= startRuntimeProcess({
+      entry: this.options.entry,
+      address,
+      execPath: this.options.execPath,
+      log: this.options.log,
+    }));
+    if (started) {
+      void child.exited.then(() => {
+        if (this.#child === child) {
+          this.#child = undefined;
+        }
+      });
+    }
+    const exit = await Promise.race([
+      child.exited,
+      child.listening.then(() => undefined),
+      // It listens but did not take us: it is about to end, or the socket is another's. Look again soon.
+      ...(started ? [] : [pause(50).then(() => undefined)]),
+    ]);
+    if (exit !== undefined && exit.code !== exitCodeTaken && !(exit.signal === 'SIGKILL' && !started)) {
+      this.#noteCrash(exit);
+      throw (this.#error = new JanError('engine-unavailable', `The engine could not be started: it ${exitWords(exit)}. See the log for details, or restart it.`, {
+        details: { signal: exit.signal, exitCode: exit.code },
+      }));
+    }
+  }
+
+  async #connect(address: string): Promise<RuntimeConnection> {
+    let connection: RuntimeConnection | undefined;
+    let stopReason: string | undefined;
+    const causeOfDeath = async (): Promise<JanError> => {
+      if (this.#disposed) {
+        return new JanError('engine-crashed', 'The window let go of the engine.');
+      }
+      if (stopReason !== undefined) {
+        return new JanError('engine-crashed', stopReason, { details: { restarted: true } });
+      }
+      const child = connection !== undefined && this.#child?.pid === connection.pid ? this.#child : undefined;
+      const exit = child === undefined ? undefined : await Promise.race([child.exited, pause(exitNoticeMs).then(() => undefined)]);
+      this.#noteCrash(exit);
+      return crashError(exit);
+    };
+    const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log);
+    connection = open;
+    open.onNotification(stoppingNotification, ({ reason }) => (stopReason = reason));
+    open.onDidClose((cause) => {
+      if (this.#connection === open) {
+        this.#connection = undefined;
+        if (!this.#disposed && stopReason === undefined) {
+          this.#error = cause;
+          this.options.log.error(cause.message);
+        }
+        this.#onDidChange.fire();
+      }
+    });
+    if (this.#disposed) {
+      open.dispose();
+      throw new JanError('engine-unavailable', 'Jan is shutting down in this window.');
+    }
+    this.#connection = open;
+    this.#error = undefined;
+    this.#onDidConnect.fire(open);
+    return open;
+  }
+
+  #noteCrash(exit: ProcessExit | undefined): void {
+    this.#lastWords = exitWords(exit);
+    this.#crashes.push(Date.now());
+  }
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
+}

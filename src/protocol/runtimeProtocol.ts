@@ -1,0 +1,224 @@
+// Every message between a window (extension host) and the llama.cpp process, in both directions, with its shape
+// and its deadline. JSON-RPC 2.0 over a private Unix socket or named pipe; a connection is a lease.
+// Must not know: how either side does its work, VS Code, Node.
+
+import * as v from 'valibot';
+import { janErrorCodes } from '../common/errors';
+
+/** Both sides must agree on it; it is part of the socket's name, so that two versions never meet by accident. */
+export const runtimeProtocolVersion = 1;
+
+type Schema = v.GenericSchema;
+
+/** A question and its answer. */
+export interface RequestDescriptor<P extends Schema, R extends Schema> {
+  readonly method: string;
+  readonly params: P;
+  readonly result: R;
+  /** The caller gives up after this long, ms. */
+  readonly timeoutMs: number;
+  /** Each notification that belongs to the request starts its time anew. */
+  readonly progressRestartsTimeout?: boolean;
+}
+
+/** A message without an answer. */
+export interface NotificationDescriptor<P extends Schema> {
+  readonly method: string;
+  readonly params: P;
+}
+
+/** JSON-RPC error code of every failure; the JanError is in `data`. */
+export const janErrorRpcCode = -32000;
+
+//#region Parts
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.minValue(0));
+const modelId = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
+/** Chosen by the client, unique on its connection. */
+const requestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const inRange = (min: number, max: number) => v.pipe(v.number(), v.finite(), v.minValue(min), v.maxValue(max));
+
+export const wireErrorSchema = v.object({
+  code: v.picklist(janErrorCodes),
+  message: v.string(),
+  details: v.optional(v.record(v.string(), v.unknown())),
+});
+
+export const chatMessageSchema = v.object({
+  role: v.picklist(['system', 'user', 'assistant']),
+  content: v.pipe(v.string(), v.maxLength(16 * 1024 * 1024)),
+});
+
+/** Ranges and defaults: SamplingOptions in src/api/jan.d.ts. */
+export const samplingSchema = v.object({
+  temperature: v.optional(inRange(0, 2), 0.7),
+  topP: v.optional(v.pipe(inRange(0, 1), v.gtValue(0)), 0.95),
+  topK: v.optional(v.pipe(inRange(0, 1000), v.integer()), 40),
+  minP: v.optional(inRange(0, 1), 0.05),
+  /** Default: chosen by chance. */
+  seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff))),
+  frequencyPenalty: v.optional(inRange(-2, 2), 0),
+  presencePenalty: v.optional(inRange(-2, 2), 0),
+  repeatPenalty: v.optional(inRange(0, 100), 1),
+});
+export type Sampling = v.InferOutput<typeof samplingSchema>;
+
+export const runtimeModelSchema = v.object({
+  modelId,
+  path: v.string(),
+  status: v.picklist(['loading', 'ready', 'unloading']),
+  /** 0…1. */
+  progress: v.optional(v.number()),
+  /** Tokens, per conversation. */
+  contextLength: v.optional(count),
+  /** Answers that can be generated at the same time. */
+  slots: v.optional(count),
+  /** Bytes, weights and context. */
+  memory: v.optional(v.number()),
+  /** Layers on the GPU; 0: all on the CPU. */
+  gpuLayers: v.optional(count),
+  activeRequests: count,
+  queuedRequests: count,
+});
+export type RuntimeModel = v.InferOutput<typeof runtimeModelSchema>;
+
+export const runtimeStateSchema = v.object({
+  pid: count,
+  models: v.array(runtimeModelSchema),
+});
+export type RuntimeState = v.InferOutput<typeof runtimeStateSchema>;
+
+const usageSchema = v.object({ promptTokens: count, completionTokens: count, cachedTokens: v.optional(count) });
+const timingsSchema = v.object({
+  firstTokenMs: v.optional(milliseconds),
+  totalMs: v.optional(milliseconds),
+  tokensPerSecond: v.optional(v.number()),
+});
+
+//#endregion
+
+//#region Window → runtime
+
+const second = 1000;
+const minute = 60 * second;
+
+/** First message on every connection; anything else before it is refused. */
+export const helloRequest = {
+  method: 'hello',
+  params: v.object({ protocolVersion: v.number(), client: v.pipe(v.string(), v.maxLength(200)) }),
+  result: v.object({ protocolVersion: v.number(), pid: count }),
+  timeoutMs: 10 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** Loads a model, or joins a load under way. Progress arrives as `loadProgress`. Cancellable. */
+export const loadModelRequest = {
+  method: 'loadModel',
+  params: v.object({
+    modelId,
+    path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)),
+    contextLength: v.optional(v.pipe(count, v.minValue(16), v.maxValue(16 * 1024 * 1024))),
+    /** Answers at the same time; each has a context of its own. Default 2. */
+    slots: v.optional(v.pipe(count, v.minValue(1), v.maxValue(16))),
+  }),
+  result: runtimeModelSchema,
+  timeoutMs: 10 * minute,
+  progressRestartsTimeout: true,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** Ends the model's answers and frees its memory. A model that is not loaded is no error. */
+export const unloadModelRequest = {
+  method: 'unloadModel',
+  params: v.object({ modelId }),
+  result: v.object({}),
+  timeoutMs: minute,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+export const getStateRequest = {
+  method: 'getState',
+  params: v.object({}),
+  result: runtimeStateSchema,
+  timeoutMs: 10 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** Answers the last message. Text arrives as `chatText`; the result closes it. Cancellable within a token. */
+export const chatRequest = {
+  method: 'chat',
+  params: v.object({
+    requestId,
+    modelId,
+    messages: v.pipe(v.array(chatMessageSchema), v.minLength(1), v.maxLength(10_000)),
+    sampling: samplingSchema,
+    maxTokens: v.optional(v.pipe(count, v.minValue(1))),
+    stop: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1000))), v.maxLength(16))),
+  }),
+  result: v.object({
+    finishReason: v.picklist(['stop', 'length', 'cancelled']),
+    usage: usageSchema,
+    timings: timingsSchema,
+    /** Messages left out, oldest first, because the context was too short for them. */
+    droppedMessages: count,
+  }),
+  /** Without a sign of life: `chatText` and `chatProgress` start it anew. */
+  timeoutMs: 10 * minute,
+  progressRestartsTimeout: true,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** How many tokens a conversation or a text takes in this model. */
+export const countTokensRequest = {
+  method: 'countTokens',
+  params: v.object({
+    modelId,
+    input: v.union([v.string(), v.pipe(v.array(chatMessageSchema), v.minLength(1))]),
+  }),
+  result: v.object({ tokens: count }),
+  timeoutMs: 30 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** Ends the process; every lease is told why (`stopping`). */
+export const shutdownRequest = {
+  method: 'shutdown',
+  params: v.object({ reason: v.pipe(v.string(), v.maxLength(500)) }),
+  result: v.object({}),
+  timeoutMs: 3 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+export type ChatParams = v.InferOutput<typeof chatRequest.params>;
+export type ChatResult = v.InferOutput<typeof chatRequest.result>;
+export type LoadModelParams = v.InferOutput<typeof loadModelRequest.params>;
+
+//#endregion
+
+//#region Runtime → windows
+
+/** To every lease on every change, at most ten a second. */
+export const stateNotification = {
+  method: 'state',
+  params: runtimeStateSchema,
+} satisfies NotificationDescriptor<Schema>;
+
+/** To those who wait for the load. */
+export const loadProgressNotification = {
+  method: 'loadProgress',
+  params: v.object({ modelId, fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) }),
+} satisfies NotificationDescriptor<Schema>;
+
+/** The first token at once, later ones together, at most 16 ms late. */
+export const chatTextNotification = {
+  method: 'chatText',
+  params: v.object({ requestId, text: v.optional(v.string()), reasoning: v.optional(v.string()) }),
+} satisfies NotificationDescriptor<Schema>;
+
+/** The prompt is being read (or the request waits in the queue); a sign of life before the first token. */
+export const chatProgressNotification = {
+  method: 'chatProgress',
+  params: v.object({ requestId, promptTokens: count, processedTokens: count }),
+} satisfies NotificationDescriptor<Schema>;
+
+/** The process is about to end on request. */
+export const stoppingNotification = {
+  method: 'stopping',
+  params: v.object({ reason: v.string() }),
+} satisfies NotificationDescriptor<Schema>;
+
+//#endregion

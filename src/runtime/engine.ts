@@ -1,0 +1,272 @@
+// The models in memory: loads, joins loads under way, makes room, unloads, and tells of every change.
+// Must not know: windows, the wire.
+
+import os from 'node:os';
+import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
+import { isJanError, JanError, toJanError } from '../common/errors';
+import { estimateMemory } from '../common/gguf/describeModel';
+import type { Logger } from '../common/log';
+import type { ChatParams, ChatResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import type { PromptMessage } from './chatPrompt';
+import { openLlama, type LlamaLibrary } from './llamaLibrary';
+import { LoadedModel, type AnswerListener } from './loadedModel';
+import { checkModelFile } from './modelFileCheck';
+
+/** Longest context that is taken without being asked for, tokens. */
+const defaultContextLength = 8192;
+/** Each slot has a context of its own (node-llama-cpp's cache is not unified), so slots cost memory. */
+const defaultSlots = 2;
+
+interface Entry {
+  readonly modelId: string;
+  readonly path: string;
+  /** Of the file, bytes. */
+  readonly size: number;
+  /** Bytes, an estimate made before loading. */
+  readonly memoryNeeded: number;
+  status: RuntimeModel['status'];
+  progress: number;
+  loaded?: LoadedModel;
+  lastUsed: number;
+  readonly abort: AbortController;
+  /** Who waits for the load; when the last one has gone, it is given up. */
+  readonly waiting: Set<(fraction: number) => void>;
+  ready: Promise<LoadedModel>;
+}
+
+export class Engine {
+  readonly #entries = new Map<string, Entry>();
+  #uses = 0;
+
+  constructor(
+    private readonly log: Logger,
+    private readonly onChange: () => void,
+  ) {}
+
+  get models(): RuntimeModel[] {
+    return [...this.#entries.values()].map((entry) => describe(entry));
+  }
+
+  async load(params: LoadModelParams, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<RuntimeModel> {
+    const existing = this.#entries.get(params.modelId);
+    if (existing !== undefined && existing.status !== 'unloading' && existing.path === params.path) {
+      if (!wantsOtherContext(existing, params)) {
+        await this.#join(existing, onProgress, signal);
+        return describe(existing);
+      }
+      if (describe(existing).activeRequests > 0) {
+        throw new JanError('model-busy', 'The model is answering. Wait for the answer, or stop it, before you change its context length.', {
+          details: { modelId: params.modelId },
+        });
+      }
+    }
+    if (existing !== undefined) {
+      await this.unload(params.modelId);
+    }
+    const { size, header } = await checkModelFile(params.path);
+    // Another call may have begun the same load while the file was looked at.
+    const concurrent = this.#entries.get(params.modelId);
+    if (concurrent !== undefined) {
+      return this.load(params, onProgress, signal);
+    }
+    const entry: Entry = {
+      modelId: params.modelId,
+      path: params.path,
+      size,
+      memoryNeeded: estimateMemory(
+        size,
+        header,
+        (params.contextLength ?? Math.min(header.contextLength ?? defaultContextLength, defaultContextLength)) * (params.slots ?? defaultSlots),
+      ),
+      status: 'loading',
+      progress: 0,
+      lastUsed: ++this.#uses,
+      abort: new AbortController(),
+      waiting: new Set(),
+      ready: Promise.reject(new Error('not begun')),
+    };
+    entry.ready.catch(() => undefined);
+    this.#entries.set(params.modelId, entry);
+    entry.ready = this.#load(entry, params);
+    entry.ready.catch(() => undefined);
+    this.onChange();
+    await this.#join(entry, onProgress, signal);
+    return describe(entry);
+  }
+
+  async unload(modelId: string): Promise<void> {
+    const entry = this.#entries.get(modelId);
+    if (entry === undefined) {
+      return;
+    }
+    entry.abort.abort();
+    const loaded = await entry.ready.catch(() => undefined);
+    if (loaded !== undefined) {
+      entry.status = 'unloading';
+      this.onChange();
+      await loaded.dispose();
+    }
+    if (this.#entries.get(modelId) === entry) {
+      this.#entries.delete(modelId);
+    }
+    this.onChange();
+  }
+
+  async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<ChatResult> {
+    return (await this.#ready(params.modelId)).chat(params, listener, signal);
+  }
+
+  async countTokens(modelId: string, input: string | readonly PromptMessage[]): Promise<number> {
+    return (await this.#ready(modelId)).countTokens(input);
+  }
+
+  async #ready(modelId: string): Promise<LoadedModel> {
+    const entry = this.#entries.get(modelId);
+    if (entry === undefined || entry.status === 'unloading') {
+      throw new JanError('model-not-found', 'The model is not loaded. Load it, then send the message again.', { details: { modelId } });
+    }
+    entry.lastUsed = ++this.#uses;
+    return entry.ready;
+  }
+
+  /** Waits for a load with others; leaving is no end of the load unless everyone has left. */
+  async #join(entry: Entry, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<void> {
+    entry.waiting.add(onProgress);
+    entry.lastUsed = ++this.#uses;
+    let leave = (): void => undefined;
+    const left = new Promise<never>((_resolve, reject) => {
+      leave = () => reject(new JanError('cancelled', 'Loading was cancelled.'));
+      signal.addEventListener('abort', leave, { once: true });
+      if (signal.aborted) {
+        leave();
+      }
+    });
+    try {
+      await Promise.race([entry.ready, left]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      entry.waiting.delete(onProgress);
+      if (entry.waiting.size === 0 && entry.status === 'loading') {
+        entry.abort.abort();
+      }
+    }
+  }
+
+  async #load(entry: Entry, params: LoadModelParams): Promise<LoadedModel> {
+    let model: LlamaModel | undefined;
+    try {
+      const library = await openLlama(this.log);
+      await this.#makeRoom(entry);
+      model = await library.llama.loadModel({
+        modelPath: entry.path,
+        loadSignal: entry.abort.signal,
+        // Creating the context is the last tenth.
+        onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
+      });
+      const context = await this.#createContext(library, model, entry, params);
+      entry.loaded = new LoadedModel(library.module, model, context, this.onChange, this.log);
+      entry.status = 'ready';
+      this.#progress(entry, 1);
+      this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
+      return entry.loaded;
+    } catch (error) {
+      if (this.#entries.get(entry.modelId) === entry) {
+        this.#entries.delete(entry.modelId);
+      }
+      this.onChange();
+      await model?.dispose();
+      throw loadError(error, entry);
+    }
+  }
+
+  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LlamaContext> {
+    const trained = model.trainContextSize;
+    const contextSize = Math.min(params.contextLength ?? Math.min(trained, defaultContextLength), trained);
+    const options = {
+      contextSize,
+      threads: library.threads,
+      batchSize: Math.min(512, contextSize),
+      createSignal: entry.abort.signal,
+      failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
+    };
+    const slots = params.slots ?? defaultSlots;
+    try {
+      return await model.createContext({ ...options, sequences: slots });
+    } catch (error) {
+      if (slots === 1 || entry.abort.signal.aborted) {
+        throw error;
+      }
+      this.log.warn(`No memory for ${slots} conversations at once, trying one: ${error instanceof Error ? error.message : String(error)}`);
+      return await model.createContext({ ...options, sequences: 1 });
+    }
+  }
+
+  /** Unloads idle models, the one unused for longest first, while the new one would not fit in free memory. */
+  async #makeRoom(entry: Entry): Promise<void> {
+    for (;;) {
+      if (entry.memoryNeeded < os.freemem() * 0.9) {
+        return;
+      }
+      const idle = [...this.#entries.values()]
+        .filter((other) => other !== entry && other.status === 'ready' && describe(other).activeRequests + describe(other).queuedRequests === 0)
+        .sort((a, b) => a.lastUsed - b.lastUsed)[0];
+      if (idle === undefined) {
+        return;
+      }
+      this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
+      await this.unload(idle.modelId);
+    }
+  }
+
+  #progress(entry: Entry, fraction: number): void {
+    entry.progress = Math.min(1, Math.max(0, fraction));
+    for (const report of entry.waiting) {
+      report(entry.progress);
+    }
+    this.onChange();
+  }
+}
+
+function describe(entry: Entry): RuntimeModel {
+  const { modelId, path, status, loaded } = entry;
+  return {
+    modelId,
+    path,
+    status,
+    ...(status === 'loading' ? { progress: entry.progress } : {}),
+    ...(loaded === undefined || status !== 'ready'
+      ? {}
+      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers }),
+    activeRequests: loaded?.activeRequests ?? 0,
+    queuedRequests: loaded?.queuedRequests ?? 0,
+  };
+}
+
+function wantsOtherContext(entry: Entry, params: LoadModelParams): boolean {
+  return (
+    entry.loaded !== undefined &&
+    ((params.contextLength !== undefined && params.contextLength !== entry.loaded.contextLength) ||
+      (params.slots !== undefined && params.slots !== entry.loaded.slots))
+  );
+}
+
+function loadError(error: unknown, entry: Entry): JanError {
+  const details = { modelId: entry.modelId, path: entry.path };
+  if (isJanError(error)) {
+    return error;
+  }
+  if (entry.abort.signal.aborted) {
+    return new JanError('cancelled', 'Loading was cancelled.', { details, cause: error });
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && (error.constructor.name === 'InsufficientMemoryError' || /memory|alloc/i.test(text))) {
+    const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GB`;
+    return new JanError(
+      'out-of-memory',
+      `There is not enough memory for this model: its file has ${gib(entry.size)}, and ${gib(os.freemem())} are free. ` +
+        'Close other programs, choose a shorter context, or take a smaller model.',
+      { details: { ...details, size: entry.size, free: os.freemem() }, cause: error },
+    );
+  }
+  return toJanError(error, 'model-load-failed', `The model could not be loaded: ${text.replace(/\.$/, '')}. Try another file of it.`);
+}

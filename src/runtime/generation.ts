@@ -1,0 +1,153 @@
+// One answer: reuse what the slot remembers, read the rest of the prompt, then token by token to the end.
+// Must not know: slots' scheduling, templates, the protocol's transport.
+
+import { randomInt } from 'node:crypto';
+import type { LlamaContextSequence, LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { ChatParams, ChatResult } from '../protocol/runtimeProtocol';
+import type { ChatPrompt } from './chatPrompt';
+import { ChunkSender } from './chunkSender';
+import type { AnswerListener } from './loadedModel';
+import { ReasoningSplitter } from './reasoningSplitter';
+import { StopDetector } from './stopDetector';
+import { TokenText } from './tokenText';
+
+export interface Generation {
+  readonly sequence: LlamaContextSequence;
+  readonly model: LlamaModel;
+  readonly contextLength: number;
+  readonly batchSize: number;
+  readonly prompt: ChatPrompt;
+  readonly params: ChatParams;
+  readonly listener: AnswerListener;
+  readonly signal: AbortSignal;
+  /** When the request came, by performance.now(). */
+  readonly started: number;
+}
+
+/** A piece of the prompt is made about as large as is read in this time, so that cancelling never waits longer, ms. */
+const pieceMs = 200;
+const smallestPiece = 16;
+/** How many of the newest tokens penalties look at. */
+const penaltyWindow = 64;
+
+export async function generateAnswer(generation: Generation): Promise<Omit<ChatResult, 'droppedMessages'>> {
+  const { sequence, model, prompt, params, listener, signal, started } = generation;
+  const cachedTokens = await reusePrefix(sequence, prompt.tokens);
+  const sender = new ChunkSender((piece) => listener.onPiece(piece));
+  let completionTokens = 0;
+  let firstTokenAt: number | undefined;
+  let lastTokenAt = started;
+  const finish = (finishReason: ChatResult['finishReason']): Omit<ChatResult, 'droppedMessages'> => {
+    sender.flush();
+    const decodingMs = lastTokenAt - (firstTokenAt ?? lastTokenAt);
+    return {
+      finishReason,
+      usage: { promptTokens: prompt.tokens.length, completionTokens, cachedTokens },
+      timings: {
+        ...(firstTokenAt === undefined ? {} : { firstTokenMs: firstTokenAt - started }),
+        totalMs: performance.now() - started,
+        ...(decodingMs > 0 ? { tokensPerSecond: ((completionTokens - 1) * 1000) / decodingMs } : {}),
+      },
+    };
+  };
+
+  const rest = await readPrompt(generation, cachedTokens);
+  if (rest === undefined || signal.aborted) {
+    return finish('cancelled');
+  }
+
+  const detokenizer = new TokenText<Token>((tokens, before) => model.detokenize(tokens, false, before));
+  const stops = new StopDetector([...(params.stop ?? []), ...prompt.stopTexts]);
+  const reasoning = new ReasoningSplitter(prompt.reasoningTags, prompt.reasoningOpened);
+  const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
+  const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
+  const emit = (text: string): boolean => {
+    const { text: certain, stopped } = stops.push(text);
+    const split = reasoning.push(certain);
+    sender.push(split.text, split.reasoning);
+    return stopped;
+  };
+  const emitRest = (): void => {
+    const { text, stopped } = stops.push(detokenizer.end());
+    for (const split of [reasoning.push(text + (stopped ? '' : stops.end())), reasoning.end()]) {
+      sender.push(split.text, split.reasoning);
+    }
+  };
+
+  const generated: Token[] = [];
+  for await (const { token } of sequence.evaluateWithMetadata(rest, {}, samplingOf(params, generated))) {
+    if (signal.aborted) {
+      emitRest();
+      return finish('cancelled');
+    }
+    if (prompt.stopTokens.has(token)) {
+      emitRest();
+      return finish('stop');
+    }
+    lastTokenAt = performance.now();
+    firstTokenAt ??= lastTokenAt;
+    completionTokens++;
+    generated.push(token);
+    if (emit(detokenizer.push(token))) {
+      const last = reasoning.end();
+      sender.push(last.text, last.reasoning);
+      return finish('stop');
+    }
+    if (completionTokens >= limit) {
+      emitRest();
+      return finish('length');
+    }
+  }
+  emitRest();
+  return finish('stop');
+}
+
+/** Forgets what differs from the prompt; at least the prompt's last token is left to read. */
+async function reusePrefix(sequence: LlamaContextSequence, tokens: Token[]): Promise<number> {
+  const shared = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+  if (shared < sequence.nextTokenIndex) {
+    await sequence.eraseContextTokenRanges([{ start: shared, end: sequence.nextTokenIndex }]);
+  }
+  // A model whose memory cannot be cut anywhere (recurrent, sliding window) goes back to its last checkpoint.
+  return Math.min(shared, sequence.nextTokenIndex);
+}
+
+/** Reads all but the last piece of the prompt; returns that piece, or undefined when cancelled. */
+async function readPrompt({ sequence, batchSize, prompt, listener, signal }: Generation, from: number): Promise<Token[] | undefined> {
+  let at = from;
+  let size = Math.min(batchSize, 64);
+  while (prompt.tokens.length - at > size) {
+    if (signal.aborted) {
+      return undefined;
+    }
+    const began = performance.now();
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, at + size));
+    const tookMs = Math.max(0.1, performance.now() - began);
+    at += size;
+    size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * pieceMs) / tookMs)));
+    listener.onProgress(prompt.tokens.length, at);
+  }
+  return signal.aborted ? undefined : prompt.tokens.slice(at);
+}
+
+function samplingOf({ sampling }: ChatParams, generated: readonly Token[]): SequenceEvaluateOptions {
+  const { temperature, topP, topK, minP, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
+  const penalised = frequencyPenalty !== 0 || presencePenalty !== 0 || repeatPenalty !== 1;
+  return {
+    temperature,
+    topP,
+    topK,
+    minP,
+    seed: sampling.seed ?? randomInt(0xffff_ffff),
+    ...(penalised
+      ? {
+          repeatPenalty: {
+            punishTokens: () => generated.slice(-penaltyWindow),
+            penalty: repeatPenalty,
+            frequencyPenalty,
+            presencePenalty,
+          },
+        }
+      : {}),
+  };
+}

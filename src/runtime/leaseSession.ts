@@ -1,0 +1,176 @@
+// One window's conversation with the runtime: checks what comes in, calls the engine, sends answers back.
+// Must not know: sockets, llama.cpp.
+
+import type { Duplex } from 'node:stream';
+import * as v from 'valibot';
+import {
+  createMessageConnection,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type CancellationToken,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import { JanError, toErrorWire } from '../common/errors';
+import type { Logger } from '../common/log';
+import {
+  chatProgressNotification,
+  chatRequest,
+  chatTextNotification,
+  countTokensRequest,
+  getStateRequest,
+  helloRequest,
+  janErrorRpcCode,
+  loadModelRequest,
+  loadProgressNotification,
+  runtimeProtocolVersion,
+  shutdownRequest,
+  stateNotification,
+  stoppingNotification,
+  unloadModelRequest,
+  type NotificationDescriptor,
+  type RequestDescriptor,
+  type RuntimeState,
+} from '../protocol/runtimeProtocol';
+import type { Engine } from './engine';
+
+export interface SessionOptions {
+  readonly engine: Engine;
+  readonly state: () => RuntimeState;
+  readonly shutdown: (reason: string) => void;
+  readonly log: Logger;
+}
+
+/** A connection that does not say hello is closed, ms. */
+const helloDeadlineMs = 5000;
+/** Waiting in the queue sends a sign of life this often, ms. */
+const signOfLifeMs = 5000;
+
+export class LeaseSession {
+  readonly #connection: MessageConnection;
+  /** Everything this window has asked for ends with it. */
+  readonly #gone = new AbortController();
+  #greeted = false;
+
+  constructor(
+    stream: Duplex,
+    private readonly options: SessionOptions,
+    onClose: (session: LeaseSession) => void,
+  ) {
+    this.#connection = createMessageConnection(new StreamMessageReader(stream), new StreamMessageWriter(stream), {
+      error: (message) => options.log.error(message),
+      warn: (message) => options.log.warn(message),
+      info: () => undefined,
+      log: () => undefined,
+    });
+    const deadline = setTimeout(() => stream.destroy(), helloDeadlineMs);
+    stream.once('close', () => {
+      clearTimeout(deadline);
+      this.#gone.abort();
+      this.#connection.dispose();
+      onClose(this);
+    });
+    this.#connection.onError(([error]) => options.log.warn(`A window sent something unreadable: ${error.message}`));
+    this.#handle(helloRequest, async ({ protocolVersion }) => {
+      if (protocolVersion !== runtimeProtocolVersion) {
+        throw new JanError(
+          'engine-unavailable',
+          'Another window runs a different version of Jan, and its engine is in use. Reload all windows, then try again.',
+          { details: { expected: runtimeProtocolVersion, received: protocolVersion } },
+        );
+      }
+      clearTimeout(deadline);
+      this.#greeted = true;
+      return { protocolVersion: runtimeProtocolVersion, pid: process.pid };
+    });
+    this.#handleEngineRequests();
+    this.#connection.listen();
+  }
+
+  sendState(state: RuntimeState): void {
+    if (this.#greeted) {
+      this.#notify(stateNotification, state);
+    }
+  }
+
+  sendStopping(reason: string): void {
+    this.#notify(stoppingNotification, { reason });
+  }
+
+  #handleEngineRequests(): void {
+    const { engine } = this.options;
+    this.#handle(loadModelRequest, (params, signal) =>
+      engine.load(params, (fraction) => this.#notify(loadProgressNotification, { modelId: params.modelId, fraction }), signal),
+    );
+    this.#handle(unloadModelRequest, async ({ modelId }) => {
+      await engine.unload(modelId);
+      return {};
+    });
+    this.#handle(getStateRequest, async () => this.options.state());
+    this.#handle(countTokensRequest, async ({ modelId, input }) => ({ tokens: await engine.countTokens(modelId, input) }));
+    this.#handle(chatRequest, async (params, signal) => {
+      const { requestId } = params;
+      const waiting = setInterval(
+        () => this.#notify(chatProgressNotification, { requestId, promptTokens: 0, processedTokens: 0 }),
+        signOfLifeMs,
+      );
+      try {
+        return await engine.chat(
+          params,
+          {
+            onPiece: (piece) => {
+              clearInterval(waiting);
+              this.#notify(chatTextNotification, { requestId, ...piece });
+            },
+            onProgress: (promptTokens, processedTokens) => {
+              clearInterval(waiting);
+              this.#notify(chatProgressNotification, { requestId, promptTokens, processedTokens });
+            },
+          },
+          signal,
+        );
+      } finally {
+        clearInterval(waiting);
+      }
+    });
+    this.#handle(shutdownRequest, async ({ reason }) => {
+      // After the answer has been written.
+      setImmediate(() => this.options.shutdown(reason));
+      return {};
+    });
+  }
+
+  #handle<P extends v.GenericSchema, R extends v.GenericSchema>(
+    descriptor: RequestDescriptor<P, R>,
+    run: (params: v.InferOutput<P>, signal: AbortSignal) => Promise<v.InferInput<R>>,
+  ): void {
+    this.#connection.onRequest(descriptor.method, async (raw: unknown, token: CancellationToken) => {
+      const abort = new AbortController();
+      const onGone = (): void => abort.abort();
+      this.#gone.signal.addEventListener('abort', onGone, { once: true });
+      const cancellation = token.onCancellationRequested(() => abort.abort());
+      try {
+        if (!this.#greeted && descriptor.method !== helloRequest.method) {
+          throw new JanError('denied', 'Say hello first.');
+        }
+        const parsed = v.safeParse(descriptor.params, raw);
+        if (!parsed.success) {
+          throw new JanError('invalid-argument', `The engine was asked something malformed: ${v.summarize(parsed.issues)}`);
+        }
+        return await run(parsed.output, abort.signal);
+      } catch (error) {
+        const wire = toErrorWire(error);
+        return new ResponseError(janErrorRpcCode, wire.message, wire);
+      } finally {
+        cancellation.dispose();
+        this.#gone.signal.removeEventListener('abort', onGone);
+      }
+    });
+  }
+
+  #notify<P extends v.GenericSchema>(descriptor: NotificationDescriptor<P>, params: v.InferInput<P>): void {
+    if (!this.#gone.signal.aborted) {
+      void this.#connection.sendNotification(descriptor.method, params as object).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// Opens node-llama-cpp once, with what every use of it shares: prebuilt binaries only, threads, log, GPU or none.
+// Must not know: models, requests.
+
+import os from 'node:os';
+import type { Llama } from 'node-llama-cpp';
+import { JanError } from '../common/errors';
+import type { Logger } from '../common/log';
+
+export type LlamaModule = typeof import('node-llama-cpp');
+
+export interface LlamaLibrary {
+  readonly module: LlamaModule;
+  readonly llama: Llama;
+  /** Threads per evaluation. */
+  readonly threads: number;
+}
+
+/** One core stays free: with all cores busy a token takes up to fifty times as long, and the editor stalls. */
+export function threadsFor(cores: number): number {
+  return Math.max(1, cores - 1);
+}
+
+let opened: Promise<LlamaLibrary> | undefined;
+
+/** @throws JanError `engine-unavailable` when no binary fits this machine. */
+export function openLlama(log: Logger): Promise<LlamaLibrary> {
+  opened ??= open(log);
+  opened.catch(() => (opened = undefined));
+  return opened;
+}
+
+async function open(log: Logger): Promise<LlamaLibrary> {
+  const threads = threadsFor(os.availableParallelism());
+  let module: LlamaModule;
+  try {
+    module = await import('node-llama-cpp');
+  } catch (error) {
+    throw unavailable(error);
+  }
+  const logger = (level: string, message: string): void => {
+    const line = message.trimEnd();
+    if (level === 'fatal' || level === 'error') {
+      log.error(line);
+    } else if (level === 'warn') {
+      log.warn(line);
+    }
+  };
+  const shared = {
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    maxThreads: threads,
+    logLevel: module.LlamaLogLevel.warn,
+    logger,
+  } as const;
+  try {
+    return { module, llama: await module.getLlama({ ...shared, gpu: 'auto' }), threads };
+  } catch (error) {
+    log.warn(`No GPU support, using the CPU: ${textOf(error)}`);
+  }
+  try {
+    return { module, llama: await module.getLlama({ ...shared, gpu: false }), threads };
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+function unavailable(error: unknown): JanError {
+  const where = `${process.platform}-${process.arch}`;
+  return new JanError(
+    'engine-unavailable',
+    `llama.cpp could not be started on this machine (${where}): ${textOf(error)} Models of other backends still work.`,
+    { cause: error, details: { where } },
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,87 @@
+// Entry of the llama.cpp process (dist/runtime.mjs), a child beside a real node_modules that serves all windows of a
+// user. Usage: runtime.mjs --listen <socket or pipe>
+// Must not know: VS Code, services, conversations.
+
+import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import type { Logger } from '../common/log';
+import { Engine } from './engine';
+import { runFrontDoor, type FrontDoorOptions } from './frontDoor';
+import { openLeases } from './leases';
+import { LeaseSession } from './leaseSession';
+
+/** Exit code of the process that found another one in its place. */
+const exitTaken = 3;
+const exitFailed = 4;
+
+const write =
+  (level: string) =>
+  (message: string, ...details: unknown[]): void => {
+    process.stderr.write(`${level} ${[message, ...details.map(String)].join(' ')}\n`);
+  };
+const log: Logger = { trace: () => undefined, debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') };
+
+function run(): void {
+  const address = process.argv[process.argv.indexOf('--listen') + 1];
+  if (!process.argv.includes('--listen') || address === undefined) {
+    process.stderr.write('Usage: runtime.mjs --listen <socket or pipe>\n');
+    process.exit(exitFailed);
+  }
+  // The window that started this process may be gone while others still use it: nobody reads the log then.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
+
+  const options: FrontDoorOptions = { address, firstLeaseDeadlineMs: 10_000, hangDeadlineMs: 120_000 };
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: options, stderr: false });
+  const sessions = new Set<LeaseSession>();
+  const state = () => ({ pid: process.pid, models: engine.models });
+  const announce = throttle(() => sessions.forEach((session) => session.sendState(state())), 100);
+  const engine = new Engine(log, announce);
+  const leases = openLeases(worker, {
+    onListening: () => process.stdout.write('listening\n'),
+    onRefused: (reason) => {
+      if (reason !== undefined) {
+        log.error(`Cannot listen at ${address}: ${reason}`);
+      }
+      process.exit(reason === undefined ? exitTaken : exitFailed);
+    },
+    onLease: (stream) => {
+      sessions.add(
+        new LeaseSession(stream, { engine, state, log, shutdown }, (session) => {
+          sessions.delete(session);
+        }),
+      );
+    },
+  });
+  worker.on('error', (error) => {
+    log.error(`The front door failed: ${error.message}`);
+    process.exit(exitFailed);
+  });
+
+  function shutdown(reason: string): void {
+    sessions.forEach((session) => session.sendStopping(reason));
+    setImmediate(() => leases.exit());
+  }
+}
+
+/** Calls at once, then at most once in `ms`; the last call is never lost. */
+function throttle(call: () => void, ms: number): () => void {
+  let last = -Infinity;
+  let timer: NodeJS.Timeout | undefined;
+  const fire = (): void => {
+    timer = undefined;
+    last = performance.now();
+    call();
+  };
+  return () => {
+    timer ??= setTimeout(fire, Math.max(0, last + ms - performance.now()));
+  };
+}
+
+if (isMainThread) {
+  run();
+} else {
+  runFrontDoor(workerData as FrontDoorOptions);
+}
