@@ -1,0 +1,455 @@
+// The store of conversations, messages and models: a view of the shared journal, read after every change of it, and
+// the way to change it. All arguments and results are plain data, so that it could run in a worker.
+// Must not know: the public API's registration, whether its input was validated for users (dataPlugin does that).
+
+import type {
+  Conversation,
+  ConversationChange,
+  ConversationQuery,
+  Message,
+  MessageChange,
+  MessageQuery,
+  Model,
+  NewConversation,
+  NewMessage,
+  NewModel,
+} from '../../api/jan';
+import { JanError } from '../../common/errors';
+import type { Disposable } from '../../common/lifecycle';
+import type { Logger } from '../../common/log';
+import { createUuidV7 } from '../../common/uuid';
+import { AppendQueue } from './appendQueue';
+import { coalesceChanges, type OriginatedChange, type StoreEvent } from './changeEvents';
+import { compact, compactionThreshold, isCompactionDue } from './compaction';
+import { Follower, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
+import { recordKind, type OperationName, type Payload, type Writer } from './operations';
+import { loadSqlite } from './sqlite';
+import { toStoreError } from './storeErrors';
+import { nodeStoreFiles, type StoreFiles } from './storeFiles';
+import { notFound, type View } from './view';
+import type { StreamingMessage } from './viewQueries';
+import { createWriter, endWriter, isWriterAlive } from './writers';
+
+export interface DataStoreOptions {
+  /** Shared by all windows; made when missing. */
+  readonly directory: string;
+  readonly log: Logger;
+  readonly onEvent: (event: StoreEvent) => void;
+  /** Unix ms. Default: the system's clock. */
+  readonly now?: () => number;
+  readonly wasmPath?: string;
+  readonly files?: StoreFiles;
+  /** Journal bytes from which on compaction is due, if the snapshot is not larger. Default 8 MiB. */
+  readonly compactAt?: number;
+}
+
+/** How long one step of reading a long conversation may hold the event loop, ms. */
+const sliceMs = 4;
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export class DataStore {
+  /** What could not be read, since this window opened the store. */
+  readonly damage: Damage[] = [];
+  readonly #now: () => number;
+  readonly #files: StoreFiles;
+  #opening: Promise<void> | undefined;
+  #follower: Follower | undefined;
+  #queue: AppendQueue | undefined;
+  #environment: StoreEnvironment | undefined;
+  #writer: Writer | undefined;
+  #watcher: Disposable | undefined;
+  #compacting: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(private readonly options: DataStoreOptions) {
+    this.#now = options.now ?? Date.now;
+    this.#files = options.files ?? nodeStoreFiles;
+  }
+
+  //#region Reading
+
+  async getConversations(query: ConversationQuery = {}): Promise<Conversation[]> {
+    return (await this.#read()).queries.conversations(query);
+  }
+
+  async getConversation(id: string): Promise<Conversation> {
+    return (await this.#read()).queries.conversation(id) ?? missing('conversation', id);
+  }
+
+  async getConversationMessages(conversationId: string, query: MessageQuery = {}): Promise<Message[]> {
+    await this.#read();
+    const dead = await this.#interruptDeadWriters(conversationId);
+    const messages = await this.#follower!.exclusively(() => this.#loadMessages(conversationId, query));
+    return (
+      messages?.map((message) => (dead.has(message.id) ? { ...message, status: 'interrupted' } : message)) ??
+      missing('conversation', conversationId)
+    );
+  }
+
+  async getModel(id: string): Promise<Model> {
+    return (await this.#read()).queries.model(id) ?? missing('model', id);
+  }
+
+  async getModels(downloads: 'finished' | 'unfinished'): Promise<Model[]> {
+    return (await this.#read()).queries.models(downloads);
+  }
+
+  /** Equal in all windows that hold the same. For checks and tests. */
+  async contentHash(): Promise<string> {
+    return (await this.#read()).queries.contentHash();
+  }
+  //#endregion
+
+  //#region Writing
+
+  async createConversation(input: NewConversation): Promise<Conversation> {
+    const id = createUuidV7(this.#now());
+    const { name = '', modelId, systemPrompt } = input;
+    return this.#change('createConversation', { id, name, modelId, systemPrompt, at: this.#now() }, (view) =>
+      view.queries.conversation(id),
+    );
+  }
+
+  async updateConversation(change: ConversationChange): Promise<Conversation> {
+    await this.#demand('conversation', change.id);
+    if (change.activeMessageId !== undefined) {
+      await this.#demand('message', change.activeMessageId);
+    }
+    return this.#change('updateConversation', { ...change, at: this.#now() }, (view) =>
+      view.queries.conversation(change.id),
+    );
+  }
+
+  async deleteConversation(id: string): Promise<void> {
+    await this.#demand('conversation', id);
+    await this.#change('deleteConversation', { id, at: this.#now() }, () => true);
+  }
+
+  async createMessage(input: NewMessage): Promise<Message> {
+    await this.#demand('conversation', input.conversationId);
+    if (typeof input.parentId === 'string') {
+      await this.#demand('message', input.parentId);
+    }
+    const id = createUuidV7(this.#now());
+    const { status = 'complete', error, usage, timings, ...rest } = input;
+    const payload: Payload<'createMessage'> = {
+      ...rest,
+      ...objects({ error, usage, timings }),
+      id,
+      status,
+      writer: status === 'streaming' ? await this.#identify() : undefined,
+      at: this.#now(),
+    };
+    return this.#change('createMessage', payload, (view) => view.queries.message(id));
+  }
+
+  async updateMessage(change: MessageChange): Promise<Message> {
+    await this.#demand('message', change.id);
+    const { error, usage, timings, ...rest } = change;
+    const payload: Payload<'updateMessage'> = {
+      ...rest,
+      ...objects({ error, usage, timings }),
+      writer: change.status === 'streaming' ? await this.#identify() : undefined,
+      at: this.#now(),
+    };
+    return this.#change('updateMessage', payload, (view) => view.queries.message(change.id));
+  }
+
+  async storeModel(model: NewModel): Promise<Model> {
+    await this.#read();
+    return this.#change('storeModel', { model, at: this.#now() }, (view) => view.queries.model(model.id));
+  }
+
+  async finishModel(id: string, finishedAt: number = this.#now()): Promise<Model> {
+    await this.#demand('model', id);
+    return this.#change('finishModel', { id, finishedAt, at: this.#now() }, (view) => view.queries.model(id));
+  }
+
+  async deleteModel(id: string): Promise<void> {
+    await this.#demand('model', id);
+    await this.#change('deleteModel', { id, at: this.#now() }, () => true);
+  }
+  //#endregion
+
+  /** Resolves when nothing is under way: for tests, and for a window that closes. */
+  async settled(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    await this.#compacting;
+    await this.#follower?.refresh().catch(() => undefined);
+  }
+
+  /** Seals this generation and writes the next one's snapshot now. */
+  async compact(): Promise<void> {
+    await this.#read();
+    await this.#startCompaction();
+  }
+
+  /** Finishes what was begun, then lets go of files and memory. Later calls are refused. */
+  async close(): Promise<void> {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    this.#watcher?.dispose();
+    await this.#opening?.catch(() => undefined);
+    this.#watcher?.dispose();
+    await this.#queue?.close();
+    await this.#compacting;
+    if (this.#writer !== undefined) {
+      endWriter(this.#writer);
+    }
+    await this.#follower?.close();
+  }
+
+  /** Opens the store at the first call, then brings the view up to date. */
+  async #read(): Promise<View> {
+    if (this.#closed) {
+      throw new JanError('store-unavailable', 'Jan is shutting down in this window. Reload it to go on.');
+    }
+    try {
+      this.#opening ??= this.#open();
+      await this.#opening;
+      await this.#follower!.refresh();
+    } catch (error) {
+      if (this.#follower === undefined) {
+        this.#opening = undefined; // The next call tries again.
+      }
+      throw toStoreError(error, 'read', this.options.directory);
+    }
+    return this.#follower!.view;
+  }
+
+  async #open(): Promise<void> {
+    const { directory, log } = this.options;
+    const started = performance.now();
+    const sqlite = await loadSqlite(this.options.wasmPath).catch((error: unknown) => {
+      throw new JanError(
+        'store-unavailable',
+        'SQLite, which holds your conversations, could not be loaded. Install the extension again.',
+        { cause: error },
+      );
+    });
+    // Before reading, so that no change goes unseen in between. A folder that cannot be made may still be readable.
+    await this.#files.makeDirectory(directory).catch((error: unknown) => log.debug(`store: ${String(error)}`));
+    this.#watch();
+    const environment: StoreEnvironment = { directory, files: this.#files, sqlite, log };
+    const follower = new Follower(
+      environment,
+      {
+        onApplied: (records, loading) => this.#onApplied(records, loading),
+        onDamage: (damage) => this.#onDamage(damage),
+        onReload: (before, after) => this.#onReload(before, after),
+      },
+      'append',
+    );
+    try {
+      await follower.refresh();
+    } catch (error) {
+      await follower.close();
+      this.#watcher?.dispose();
+      throw error;
+    }
+    this.#environment = environment;
+    this.#follower = follower;
+    this.#queue = new AppendQueue(this.#files, directory, follower);
+    log.info(`store: open after ${Math.round(performance.now() - started)} ms`, follower.sizes);
+    await this.#mendTail(follower, this.#queue);
+    void this.#interruptDeadWriters().catch((error: unknown) => log.warn(`store: ${String(error)}`));
+  }
+
+  /** A record behind a torn one makes every reader certain that the torn one is finished. */
+  async #mendTail(follower: Follower, queue: AppendQueue): Promise<void> {
+    const journal = follower.journal;
+    const unfinished = journal?.unfinished ?? 0;
+    if (journal === undefined || unfinished === 0) {
+      return;
+    }
+    await queue.append(recordKind.mend, { offset: journal.offset, length: unfinished }).catch(() => {
+      this.#onDamage({
+        kind: 'record',
+        file: `journal-${journal.generation}.log`,
+        start: journal.offset,
+        end: journal.offset + unfinished,
+      });
+    });
+  }
+
+  #watch(): void {
+    const { directory, log } = this.options;
+    this.#watcher?.dispose();
+    try {
+      this.#watcher = this.#files.watch(
+        directory,
+        (name) => {
+          if (!this.#closed && (name === null || name.endsWith('.log'))) {
+            this.#follower?.refresh().catch((error: unknown) => log.warn(`store: ${String(error)}`));
+          }
+        },
+        (error) => log.warn(`store: changes of other windows are seen on the next call only: ${String(error)}`),
+      );
+    } catch (error) {
+      log.warn(`store: changes of other windows are seen on the next call only: ${String(error)}`);
+    }
+  }
+
+  /** Refuses early, without a record, what the view knows not to be there. */
+  async #demand(what: keyof typeof notFound, id: string): Promise<void> {
+    // What the view has may be written to without a look at the file: applying decides in the end.
+    const known = !this.#closed && this.#follower?.view.queries.has(what, id) === true;
+    if (!known && !(await this.#read()).queries.has(what, id)) {
+      missing(what, id);
+    }
+  }
+
+  async #change<N extends OperationName, T>(name: N, payload: Payload<N>, result: (view: View) => T | undefined): Promise<T> {
+    if (this.#queue === undefined || this.#closed) {
+      await this.#read();
+    }
+    let value: T | undefined;
+    const outcome = await this.#queue!
+      .append(recordKind[name], payload, { onApplied: () => (value = result(this.#follower!.view)) })
+      .catch((error: unknown) => {
+        throw error instanceof RangeError
+          ? new JanError('invalid-argument', 'This message is too long to be saved. Shorten it.', { cause: error })
+          : error;
+      });
+    if (outcome?.type === 'refused') {
+      throw new JanError(outcome.code, outcome.message, { details: { id: outcome.id } });
+    }
+    if (value === undefined) {
+      throw new JanError('internal', 'The change was saved but could not be read back. Reload the window.', {
+        details: { operation: name, outcome: outcome?.type },
+      });
+    }
+    if (isCompactionDue(this.#follower!, this.options.compactAt ?? compactionThreshold)) {
+      void this.#startCompaction();
+    }
+    return value;
+  }
+
+  #startCompaction(): Promise<void> {
+    this.#compacting ??= compact(this.#environment!, this.#follower!, this.#queue!)
+      .catch((error: unknown) => this.options.log.warn(`store: compaction failed: ${String(error)}`))
+      .finally(() => (this.#compacting = undefined));
+    return this.#compacting;
+  }
+
+  async #loadMessages(conversationId: string, query: MessageQuery): Promise<Message[] | undefined> {
+    const { queries } = this.#follower!.view;
+    if (queries.conversation(conversationId) === undefined) {
+      return undefined;
+    }
+    let seqs: number[] = [];
+    if (query.branch === 'all') {
+      seqs = queries.allMessages(conversationId);
+    } else {
+      for (let next = queries.activeMessage(conversationId); next !== undefined; ) {
+        const step = queries.ancestors(next);
+        seqs.push(...step.seqs);
+        next = step.next;
+        await nextTurn();
+      }
+      seqs.reverse();
+    }
+    const messages: Message[] = [];
+    let deadline = performance.now() + sliceMs;
+    for (const seq of seqs) {
+      messages.push(queries.messageAt(seq)!);
+      if (performance.now() > deadline) {
+        await nextTurn();
+        deadline = performance.now() + sliceMs;
+      }
+    }
+    return messages;
+  }
+
+  /**
+   * Ends the messages whose writers died.
+   * @returns those that this window could not end, because the store cannot be written
+   */
+  async #interruptDeadWriters(conversationId?: string): Promise<ReadonlySet<string>> {
+    const left = new Set<string>();
+    const end = async ({ id, writer }: StreamingMessage): Promise<void> => {
+      const payload = { id, session: writer?.session ?? '', at: this.#now() };
+      await this.#queue!.append(recordKind.interruptMessage, payload).catch((error: unknown) => {
+        this.options.log.debug(`store: message ${id} stays as it is on disk: ${String(error)}`);
+        left.add(id);
+      });
+    };
+    const ends: Promise<void>[] = [];
+    for (const message of this.#follower!.view.queries.streamingMessages(conversationId)) {
+      if (!(await this.#isBeingWritten(message))) {
+        ends.push(end(message));
+      }
+    }
+    await Promise.all(ends);
+    return left;
+  }
+
+  async #isBeingWritten({ writer, updatedAt }: StreamingMessage): Promise<boolean> {
+    return writer !== undefined && isWriterAlive(writer, await this.#identify(), this.#now() - updatedAt);
+  }
+
+  async #identify(): Promise<Writer> {
+    return (this.#writer ??= await createWriter());
+  }
+
+  #onApplied(records: readonly AppliedRecord[], loading: boolean): void {
+    const changes: OriginatedChange[] = [];
+    for (const record of records) {
+      const origin = this.#queue?.takeApplied(record) === true ? 'local' : 'remote';
+      if (record.outcome.type === 'applied') {
+        changes.push(...record.outcome.changes.map((change) => ({ change, origin }) as const));
+      } else if (record.outcome.type === 'unknown') {
+        this.options.log.warn(`store: record ${record.id} is of a newer version of Jan; it was kept, not applied`);
+      }
+    }
+    if (!loading) {
+      this.#emit(changes);
+    }
+  }
+
+  #onReload(before: View, after: View): void {
+    this.#watch();
+    const old = before.queries.conversationTimes();
+    const changes: OriginatedChange[] = [];
+    const add = (kind: 'created' | 'updated' | 'deleted', id: string): void => {
+      changes.push({ change: { topic: 'conversation', kind, id }, origin: 'remote' });
+    };
+    for (const [id, updatedAt] of after.queries.conversationTimes()) {
+      if (old.get(id) !== updatedAt) {
+        add(old.has(id) ? 'updated' : 'created', id);
+      }
+      old.delete(id);
+    }
+    [...old.keys()].forEach((id) => add('deleted', id));
+    this.#emit(changes);
+  }
+
+  #emit(changes: readonly OriginatedChange[]): void {
+    for (const event of coalesceChanges(changes)) {
+      try {
+        this.options.onEvent(event);
+      } catch (error) {
+        this.options.log.error(`store: a listener failed: ${String(error)}`);
+      }
+    }
+  }
+
+  #onDamage(damage: Damage): void {
+    this.damage.push(damage);
+    this.options.log.warn(`store: passed over damage in ${damage.file}`, damage);
+  }
+}
+
+function missing(what: keyof typeof notFound, id: string): never {
+  const { code, message } = notFound[what];
+  throw new JanError(code, message, { details: { id } });
+}
+
+/** The contract's interfaces as the plain objects that a record holds. */
+function objects(fields: Record<'error' | 'usage' | 'timings', object | undefined>): Partial<
+  Record<'error' | 'usage' | 'timings', Record<string, unknown>>
+> {
+  return fields as Partial<Record<'error' | 'usage' | 'timings', Record<string, unknown>>>;
+}
