@@ -67,7 +67,11 @@ async function main() {
     // A host that ends with process.exit(0) in mid-test has not passed its tests either.
     onDeath: () => void finish(1, 'The extension host died before its tests ended.'),
   });
+  // A window's address can name one development extension (of several the last one counts); the others go in as
+  // installed ones, which differ in nothing that a test of ours sees.
+  const [development, ...others] = options.extensions;
   server = await startVSCodeServer({
+    extensions: others,
     dataDir: options.userDataDir ?? path.join(scratch, 'data'),
     extensionsDir: options.extensionsDir ?? path.join(scratch, 'extensions'),
     testDriver: true,
@@ -85,7 +89,8 @@ async function main() {
   page.on('console', (message) => windowOutput.push(message.text()));
   // VS Code for the web calls this with the exit code of its test host when the page offers it.
   await page.exposeFunction('codeAutomationExit', (code) => void finish(Number.isInteger(code) ? code : 1));
-  await page.goto(windowUrl(server, { ...options, tests: hostTests }), { waitUntil: 'domcontentloaded' });
+  const address = windowUrl(server, { folder: options.folder, development, tests: hostTests });
+  await page.goto(address, { waitUntil: 'domcontentloaded' });
   setTimeout(() => {
     if (!hostStarted) {
       const window = windowOutput.slice(-40).join('\n');

@@ -198,13 +198,13 @@ function withoutNodeFlags(environment) {
  * The address of a window.
  *
  * @param {Pick<VSCodeServer, 'url' | 'port'>} server
- * @param {{ folder?: string, extensions?: string[], tests?: string }} window absolute paths: the folder to open; and,
- *   for a server with `testDriver`, development extensions and the test module to run in their host
+ * @param {{ folder?: string, development?: string, tests?: string }} window absolute paths: the folder to open; and, for
+ *   a server with `testDriver`, a development extension and the test module to run in its host
  */
-export function windowUrl(server, { folder, extensions = [], tests }) {
+export function windowUrl(server, { folder, development, tests }) {
   const remote = (file) => `vscode-remote://127.0.0.1:${server.port}${encodePath(file)}`;
   const entries = [
-    ...extensions.map((extension) => ['extensionDevelopmentPath', remote(extension)]),
+    ...(development ? [['extensionDevelopmentPath', remote(development)]] : []),
     ...(tests ? [['extensionTestsPath', remote(tests)]] : []),
   ];
   const query = new URLSearchParams();
