@@ -1,0 +1,293 @@
+// Everything that the extension host and the chat webview say to each other.
+// The host is the truth: it sends a whole `state`, then numbered `delta`s; a gap makes the webview ask again.
+// Must not know: services, VS Code, how either side is built.
+
+import * as v from 'valibot';
+
+//#region What is shown
+
+export type MessageItemStatus = 'streaming' | 'complete' | 'stopped' | 'failed' | 'interrupted';
+
+/** The next step that an error offers. What each one does is the controller's business: none carries a command. */
+export const chatActions = [
+  'retry',
+  'pickModel',
+  'downloadModel',
+  'addModelFile',
+  'newConversation',
+  'restartEngine',
+  'showLog',
+] as const;
+
+export type ChatAction = (typeof chatActions)[number];
+
+export interface ErrorItem {
+  /** A JanError code, for tests and styling. */
+  readonly code: string;
+  /** Cause and next step, in the user's words; plain text. */
+  readonly message: string;
+  /** First one is the likeliest. */
+  readonly actions: readonly ChatAction[];
+}
+
+export interface MessageStats {
+  /** Tokens per second; an estimate while `live`. */
+  readonly tokensPerSecond?: number;
+  readonly tokens?: number;
+  /** ms */
+  readonly firstTokenMs?: number;
+  /** ms */
+  readonly totalMs?: number;
+  readonly live: boolean;
+}
+
+/** Place among the messages that follow the same parent. */
+export interface BranchItem {
+  /** From 1. */
+  readonly index: number;
+  readonly count: number;
+  readonly previousId: string | null;
+  readonly nextId: string | null;
+}
+
+export interface MessageItem {
+  readonly id: string;
+  readonly role: 'system' | 'user' | 'assistant';
+  /** Markdown, hostile. */
+  readonly content: string;
+  readonly reasoning: string;
+  readonly status: MessageItemStatus;
+  /** `streaming`, but not by this window, which therefore cannot stop it. */
+  readonly elsewhere: boolean;
+  readonly error: ErrorItem | null;
+  readonly modelName: string;
+  readonly stats: MessageStats | null;
+  readonly branch: BranchItem | null;
+  /** Unix ms. */
+  readonly createdAt: number;
+}
+
+export interface ConversationItem {
+  readonly id: string;
+  /** `''`: not named yet. */
+  readonly name: string;
+  /** Unix ms. */
+  readonly updatedAt: number;
+  /** An answer is being written in this window. */
+  readonly answering: boolean;
+}
+
+export interface ModelItem {
+  /** `null`: nothing to chat with. */
+  readonly id: string | null;
+  readonly name: string;
+  /** Its backend sends text off this machine. */
+  readonly remote: boolean;
+  /** The built-in guide to Jan, not a general assistant. */
+  readonly starter: boolean;
+  readonly state: 'unknown' | 'none' | 'idle' | 'loading' | 'ready';
+  /** 0…1 while loading, when known. */
+  readonly progress: number | null;
+}
+
+export interface DraftItem {
+  readonly text: string;
+  /** Raised when the host sets the text (another conversation, a failed send): only then does the box follow. */
+  readonly revision: number;
+}
+
+export interface ChatState {
+  /** Newest change first. */
+  readonly conversations: readonly ConversationItem[];
+  readonly hasMoreConversations: boolean;
+  /** `null`: a new one, created with its first message. */
+  readonly conversationId: string | null;
+  /** The active branch, oldest first; at most the last ones of it. */
+  readonly messages: readonly MessageItem[];
+  /** How many of the branch come before the first of `messages`. */
+  readonly earlier: number;
+  /** The conversation is being opened: its messages are on the way. */
+  readonly loading: boolean;
+  /** This window is writing an answer here. */
+  readonly answering: boolean;
+  readonly draft: DraftItem;
+  readonly model: ModelItem;
+  /** Something outside of any message failed. */
+  readonly notice: ErrorItem | null;
+  /** A conversation that was just deleted and can still be had back. */
+  readonly undo: { readonly conversationId: string; readonly name: string } | null;
+}
+
+/** The texts of the view; `{0}` … are places for values. The host localises them. */
+export interface ChatStrings {
+  readonly newConversation: string;
+  readonly history: string;
+  readonly closeHistory: string;
+  readonly searchHistory: string;
+  readonly noConversations: string;
+  readonly noMatches: string;
+  readonly showMore: string;
+  readonly rename: string;
+  readonly renameHint: string;
+  readonly delete: string;
+  readonly deleted: string;
+  readonly undo: string;
+  readonly today: string;
+  readonly yesterday: string;
+  readonly lastWeek: string;
+  readonly older: string;
+  readonly answering: string;
+  readonly welcomeTitle: string;
+  readonly welcomeText: string;
+  readonly welcomeStarter: string;
+  readonly welcomeNoModel: string;
+  readonly suggestions: string;
+  readonly suggestionWhat: string;
+  readonly suggestionDownload: string;
+  readonly suggestionPrivacy: string;
+  readonly suggestionStop: string;
+  readonly conversation: string;
+  readonly showEarlier: string;
+  readonly jumpToLatest: string;
+  readonly you: string;
+  readonly assistant: string;
+  readonly loadingModel: string;
+  readonly loadingModelPercent: string;
+  readonly thinking: string;
+  readonly reasoning: string;
+  readonly stopped: string;
+  readonly interrupted: string;
+  readonly elsewhere: string;
+  readonly tokensPerSecond: string;
+  readonly tokens: string;
+  readonly firstToken: string;
+  readonly copy: string;
+  readonly copied: string;
+  readonly copyCode: string;
+  readonly insertCode: string;
+  readonly wrapCode: string;
+  readonly plainText: string;
+  readonly regenerate: string;
+  readonly edit: string;
+  readonly cancel: string;
+  readonly sendEdited: string;
+  readonly branchOf: string;
+  readonly previousBranch: string;
+  readonly nextBranch: string;
+  readonly placeholder: string;
+  readonly messageInput: string;
+  readonly send: string;
+  readonly stop: string;
+  readonly pickModel: string;
+  readonly noModel: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly starter: string;
+  readonly dismiss: string;
+  readonly announceGenerating: string;
+  readonly announceComplete: string;
+  readonly announceStopped: string;
+  readonly announceFailed: string;
+  readonly announceCopied: string;
+  readonly actionRetry: string;
+  readonly actionPickModel: string;
+  readonly actionDownloadModel: string;
+  readonly actionAddModelFile: string;
+  readonly actionNewConversation: string;
+  readonly actionRestartEngine: string;
+  readonly actionShowLog: string;
+  /** Used by the host for errors that it finds itself. */
+  readonly linkRefused: string;
+  readonly noEditor: string;
+  readonly notSaved: string;
+  readonly noModelError: string;
+}
+
+//#endregion
+
+//#region Host to webview
+
+export type StateChange =
+  /** Adds to the end of a message; `stats` replace those that it has. */
+  | {
+      readonly kind: 'text';
+      readonly id: string;
+      readonly content?: string;
+      readonly reasoning?: string;
+      readonly stats?: MessageStats | null;
+    }
+  /** Replaces one message. */
+  | { readonly kind: 'message'; readonly message: MessageItem }
+  /** Replaces whole fields. */
+  | { readonly kind: 'fields'; readonly fields: Partial<Omit<ChatState, 'messages'>> };
+
+export interface StateMessage {
+  readonly type: 'state';
+  /** The first `delta` after this one has `sequence + 1`. */
+  readonly sequence: number;
+  readonly state: ChatState;
+  /** With the answer to `ready`. */
+  readonly strings?: ChatStrings;
+}
+
+export interface DeltaMessage {
+  readonly type: 'delta';
+  readonly sequence: number;
+  readonly changes: readonly StateChange[];
+}
+
+export type ToWebview =
+  | StateMessage
+  | DeltaMessage
+  | { readonly type: 'focusInput' }
+  | { readonly type: 'showHistory' };
+
+//#endregion
+
+//#region Webview to host
+
+const id = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
+/** Longest text that the box sends, characters. */
+export const maxTextLength = 1 << 20;
+const text = v.pipe(v.string(), v.maxLength(maxTextLength));
+const conversationId = v.nullable(id);
+
+const toHost = v.variant('type', [
+  /** The page is up: send strings and state. */
+  v.strictObject({ type: v.literal('ready') }),
+  /** A delta was missed: send the state. */
+  v.strictObject({ type: v.literal('resync') }),
+  v.strictObject({ type: v.literal('send'), conversationId, text }),
+  v.strictObject({ type: v.literal('stop') }),
+  v.strictObject({ type: v.literal('draft'), conversationId, text }),
+  v.strictObject({ type: v.literal('newConversation') }),
+  v.strictObject({ type: v.literal('openConversation'), id }),
+  v.strictObject({ type: v.literal('renameConversation'), id, name: v.pipe(v.string(), v.maxLength(500)) }),
+  v.strictObject({ type: v.literal('deleteConversation'), id }),
+  v.strictObject({ type: v.literal('undoDelete'), id }),
+  v.strictObject({ type: v.literal('showMoreConversations') }),
+  v.strictObject({ type: v.literal('showEarlier') }),
+  /** Another answer to the same question, beside this one. */
+  v.strictObject({ type: v.literal('regenerate'), messageId: id }),
+  /** The same question in other words, beside the old one. */
+  v.strictObject({ type: v.literal('edit'), messageId: id, text }),
+  /** Shows the branch that this message is on. */
+  v.strictObject({ type: v.literal('switchBranch'), messageId: id }),
+  v.strictObject({ type: v.literal('pickModel') }),
+  /** A button of an error; `messageId` null: of the notice. */
+  v.strictObject({ type: v.literal('action'), action: v.picklist(chatActions), messageId: v.nullable(id) }),
+  v.strictObject({ type: v.literal('dismissNotice') }),
+  v.strictObject({ type: v.literal('copy'), text: v.pipe(v.string(), v.maxLength(1 << 24)) }),
+  v.strictObject({ type: v.literal('insert'), text: v.pipe(v.string(), v.maxLength(1 << 24)) }),
+  v.strictObject({ type: v.literal('openLink'), url: v.pipe(v.string(), v.maxLength(8192)) }),
+]);
+
+export type ToHost = v.InferOutput<typeof toHost>;
+
+/** The message, or `undefined` for anything that is not exactly one. */
+export function parseToHost(value: unknown): ToHost | undefined {
+  const result = v.safeParse(toHost, value);
+  return result.success ? result.output : undefined;
+}
+
+//#endregion

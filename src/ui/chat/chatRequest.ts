@@ -1,0 +1,42 @@
+// What is sent to the model: the branch that is answered, with the instructions before it.
+// Must not know: the store, the view.
+
+import type { ChatMessage, ChatRequest, Message } from '../../api/jan';
+
+export interface ChatSettings {
+  /** `''`: none. A conversation's own instructions win. */
+  readonly systemPrompt: string;
+  /** 0…2; absent: the service's default. */
+  readonly temperature?: number;
+}
+
+/** @param path root to the message to answer */
+export function createChatRequest(
+  path: readonly Message[],
+  modelId: string | undefined,
+  systemPrompt: string | undefined,
+  settings: ChatSettings,
+): ChatRequest {
+  const messages: ChatMessage[] = [];
+  const instructions = systemPrompt ?? settings.systemPrompt;
+  if (instructions.trim() !== '') {
+    messages.push({ role: 'system', content: instructions });
+  }
+  for (const { role, content } of path) {
+    if (content === '') {
+      continue;
+    }
+    // An answer that failed without a word leaves two questions in a row, which many chat templates refuse.
+    const last = messages.at(-1);
+    if (last !== undefined && last.role === role) {
+      messages[messages.length - 1] = { role, content: `${last.content}\n\n${content}` };
+    } else {
+      messages.push({ role, content });
+    }
+  }
+  return {
+    messages,
+    ...(modelId === undefined ? {} : { modelId }),
+    ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
+  };
+}

@@ -1,0 +1,148 @@
+// The chat view of the side bar: gives the webview its page and carries messages between it and the controller.
+// Must not know: how the chat works (the controller decides), how it is drawn (the webview does).
+
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import type { JanApi } from '../../api/jan';
+import { DisposableStore, type Disposable } from '../../common/lifecycle';
+import type { Logger } from '../../common/log';
+import { parseToHost } from '../../protocol/chatProtocol';
+import { contextKeys, settingIds, viewIds } from '../ids';
+import { ChatController, type ChatSurroundings } from './chatController';
+import { createChatHtml } from './chatHtml';
+import type { ChatSettings } from './chatRequest';
+import { createChatStrings } from './chatStrings';
+
+export interface ChatViewOptions {
+  readonly api: JanApi;
+  readonly log: Logger;
+  readonly extensionUri: vscode.Uri;
+  /** Per workspace: the open conversation, the chosen model and the drafts. */
+  readonly memory: vscode.Memento;
+  readonly setContext: (key: typeof contextKeys.answering, value: boolean) => void;
+  /** Lets the user choose a model; `undefined`: they did not. */
+  readonly pickModel: (currentModelId: string | undefined) => Promise<string | undefined>;
+}
+
+export interface ChatView extends Disposable {
+  /** Shows the view with an empty conversation. */
+  newConversation(): Promise<void>;
+  /** Shows the view and puts the cursor into its box. */
+  focusInput(): Promise<void>;
+  /** Stops the answer of the conversation that is shown. */
+  stopAnswer(): void;
+  /** The model of the conversation that is shown, and of new ones. */
+  setModel(modelId: string): Promise<void>;
+}
+
+export function registerChatView(options: ChatViewOptions): ChatView {
+  const owned = new DisposableStore();
+  const controller = owned.add(
+    new ChatController({
+      api: options.api,
+      log: options.log,
+      strings: createChatStrings(vscode.l10n),
+      memory: options.memory,
+      settings: readSettings,
+      surroundings: surroundings(options),
+    }),
+  );
+  const provider = new ChatViewProvider(options, controller);
+  // The page is cheap to draw again from the controller's state, a hidden one costs memory.
+  owned.add(
+    vscode.window.registerWebviewViewProvider(viewIds.chat, provider, {
+      webviewOptions: { retainContextWhenHidden: false },
+    }),
+  );
+  const reveal = async (): Promise<void> => {
+    await vscode.commands.executeCommand(`${viewIds.chat}.focus`);
+  };
+  return {
+    async newConversation() {
+      controller.newConversation();
+      await reveal();
+    },
+    async focusInput() {
+      await reveal();
+      controller.focusInput();
+    },
+    stopAnswer: () => controller.stopAnswer(),
+    setModel: (modelId) => controller.setModel(modelId),
+    dispose: () => owned.dispose(),
+  };
+}
+
+class ChatViewProvider implements vscode.WebviewViewProvider {
+  constructor(
+    private readonly options: ChatViewOptions,
+    private readonly controller: ChatController,
+  ) {}
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    const { extensionUri, log } = this.options;
+    const { webview } = view;
+    const bundle = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
+    webview.options = {
+      enableScripts: true,
+      enableForms: false,
+      enableCommandUris: false,
+      localResourceRoots: [bundle, vscode.Uri.joinPath(extensionUri, 'media')],
+    };
+    const owned = new DisposableStore();
+    owned.add(
+      this.controller.attach((message) => {
+        webview.postMessage(message).then(undefined, (error: unknown) => log.debug('chat: a message was not sent', error));
+      }),
+    );
+    owned.add(
+      webview.onDidReceiveMessage((received: unknown) => {
+        const message = parseToHost(received);
+        if (message === undefined) {
+          log.warn('chat: the page sent something that is no message; ignored');
+          return;
+        }
+        void this.controller.handle(message);
+      }),
+    );
+    view.onDidDispose(() => owned.dispose());
+    const uri = (file: string): string => webview.asWebviewUri(vscode.Uri.joinPath(bundle, file)).toString();
+    webview.html = createChatHtml({
+      cspSource: webview.cspSource,
+      nonce: randomBytes(24).toString('base64url'),
+      language: vscode.env.language,
+      title: 'Jan',
+      script: uri('main.js'),
+      styles: [uri('codicon.css'), uri('main.css')],
+    });
+  }
+}
+
+function readSettings(): ChatSettings {
+  const configuration = vscode.workspace.getConfiguration();
+  const systemPrompt = configuration.get<unknown>(settingIds.systemPrompt);
+  const temperature = configuration.get<unknown>(settingIds.temperature);
+  return {
+    systemPrompt: typeof systemPrompt === 'string' ? systemPrompt : '',
+    ...(typeof temperature === 'number' && temperature >= 0 && temperature <= 2 ? { temperature } : {}),
+  };
+}
+
+function surroundings(options: ChatViewOptions): ChatSurroundings {
+  return {
+    pickModel: options.pickModel,
+    async executeCommand(id) {
+      await vscode.commands.executeCommand(id);
+    },
+    async copyText(text) {
+      await vscode.env.clipboard.writeText(text);
+    },
+    async insertAtCursor(text) {
+      const editor = vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0];
+      return (await editor?.edit((edit) => editor.selections.forEach((selection) => edit.replace(selection, text)))) === true;
+    },
+    async openExternal(url) {
+      await vscode.env.openExternal(vscode.Uri.parse(url, true));
+    },
+    setAnswering: (isAnswering) => options.setContext(contextKeys.answering, isAnswering),
+  };
+}

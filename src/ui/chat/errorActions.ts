@@ -1,0 +1,46 @@
+// Which next steps an error offers in the chat, likeliest first.
+// Must not know: what a step does, VS Code.
+
+import type { JanErrorCode } from '../../api/jan';
+import type { ChatAction } from '../../protocol/chatProtocol';
+
+const noModel: readonly ChatAction[] = ['downloadModel', 'addModelFile', 'pickModel'];
+const badModel: readonly ChatAction[] = ['pickModel', 'downloadModel', 'showLog'];
+const engine: readonly ChatAction[] = ['retry', 'showLog'];
+const answer: readonly ChatAction[] = ['retry', 'pickModel', 'showLog'];
+const store: readonly ChatAction[] = ['retry', 'showLog'];
+
+const actionsByCode: Readonly<Partial<Record<JanErrorCode, readonly ChatAction[]>>> = {
+  'no-model': noModel,
+  'model-not-found': noModel,
+  'model-file-missing': badModel,
+  'model-invalid': badModel,
+  'model-load-failed': ['pickModel', 'retry', 'showLog'],
+  'out-of-memory': ['pickModel', 'retry', 'showLog'],
+  'model-busy': ['retry', 'pickModel'],
+  'context-overflow': ['newConversation', 'pickModel'],
+  'engine-crashed': engine,
+  'engine-unavailable': ['restartEngine', 'retry', 'showLog'],
+  'backend-not-found': ['pickModel', 'showLog'],
+  'backend-failed': answer,
+  'provider-failed': answer,
+  network: answer,
+  timeout: answer,
+  denied: ['showLog'],
+  unsupported: ['pickModel'],
+  'invalid-argument': ['newConversation', 'showLog'],
+  'store-unavailable': store,
+  'store-read-only': ['showLog'],
+  'store-damaged': ['showLog'],
+  'disk-full': store,
+};
+
+/** For an answer that failed. */
+export function actionsForAnswer(code: JanErrorCode): readonly ChatAction[] {
+  return actionsByCode[code] ?? engine;
+}
+
+/** For something outside of any message: there is no answer to try again. */
+export function actionsForNotice(code: JanErrorCode): readonly ChatAction[] {
+  return actionsForAnswer(code).filter((action) => action !== 'retry');
+}

@@ -1,0 +1,99 @@
+// Which models there are to chat with, and how the one in use is doing.
+// Must not know: conversations, the view, VS Code.
+
+import type { EngineState, InferenceModel, JanApi } from '../../api/jan';
+import { toJanError } from '../../common/errors';
+import type { Logger } from '../../common/log';
+import type { ModelItem } from '../../protocol/chatProtocol';
+
+export class ModelStatus {
+  #models: readonly InferenceModel[] | undefined;
+  #engine: EngineState | undefined;
+  #starterIds = new Set<string>();
+  #refreshing: Promise<void> | undefined;
+  #isStale = false;
+
+  constructor(
+    private readonly api: Pick<JanApi, 'inference' | 'models'>,
+    private readonly log: Logger,
+  ) {}
+
+  setEngine(state: EngineState): void {
+    this.#engine = state;
+  }
+
+  /** Asks again what there is. Never rejects: an unknown state is shown as such, and sending says why. */
+  refresh(): Promise<void> {
+    this.#isStale = true;
+    this.#refreshing ??= this.#refreshAll().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refreshAll(): Promise<void> {
+    while (this.#isStale) {
+      this.#isStale = false;
+      const [models, downloaded, engine] = await Promise.allSettled([
+        this.api.inference.getInferenceModels(),
+        this.api.models.getDownloadedModels(),
+        this.api.inference.getEngineState(),
+      ]);
+      if (models.status === 'fulfilled') {
+        this.#models = models.value;
+      } else {
+        this.log.debug('chat: the models are unknown', toJanError(models.reason).code);
+      }
+      if (downloaded.status === 'fulfilled') {
+        this.#starterIds = new Set(downloaded.value.filter((one) => one.source === 'starter').map((one) => one.id));
+      }
+      if (engine.status === 'fulfilled') {
+        this.#engine = engine.value;
+      }
+    }
+  }
+
+  has(modelId: string): boolean {
+    return this.#models?.some((model) => model.id === modelId) ?? false;
+  }
+
+  nameOf(modelId: string | undefined): string {
+    return modelId === undefined ? '' : (this.#models?.find((model) => model.id === modelId)?.name ?? modelId);
+  }
+
+  /** @param modelId the conversation's own model; absent: the loaded one, else the starter model, else the first */
+  item(modelId: string | undefined): ModelItem {
+    if (this.#models === undefined) {
+      return {
+        id: modelId ?? null,
+        name: modelId ?? '',
+        remote: false,
+        starter: false,
+        state: 'unknown',
+        progress: null,
+      };
+    }
+    const chosen =
+      modelId === undefined
+        ? (this.#models.find((model) => model.loaded && this.#runningOf(model.id)?.status !== 'unloading') ??
+          this.#models.find((model) => this.#starterIds.has(model.id)) ??
+          this.#models[0])
+        : this.#models.find((model) => model.id === modelId);
+    if (chosen === undefined) {
+      const state = modelId === undefined ? 'none' : 'idle';
+      return { id: modelId ?? null, name: modelId ?? '', remote: false, starter: false, state, progress: null };
+    }
+    const running = this.#runningOf(chosen.id);
+    const isLoading = running?.status === 'loading';
+    return {
+      id: chosen.id,
+      name: chosen.name,
+      remote: chosen.remote,
+      starter: this.#starterIds.has(chosen.id),
+      state: isLoading ? 'loading' : running?.status === 'ready' || chosen.loaded ? 'ready' : 'idle',
+      progress: isLoading ? (running.progress ?? null) : null,
+    };
+  }
+
+  #runningOf(modelId: string): EngineState['models'][number] | undefined {
+    return this.#engine?.models.find((model) => model.modelId === modelId);
+  }
+}

@@ -1,0 +1,312 @@
+// <jan-chat>: the whole page, drawn from the host's state.
+// Must not know: why the state is as it is.
+
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { ChatState, ToWebview } from '../src/protocol/chatProtocol';
+import { announcementFor } from './announcements';
+import { ChatStateCopy } from './chatState';
+import { Composer } from './composer';
+import { fill } from './format';
+import './historyPanel';
+import { loadPageMemory, onHostMessage, postToHost, savePageMemory } from './host';
+import { button, icon, iconButton } from './kit';
+import { errorActions } from './messageView';
+import { StickyScroll } from './stickyScroll';
+import { hasStrings, setStrings, strings } from './strings';
+
+export class ChatApp extends LitElement {
+  static override properties = {
+    state: { state: true },
+    isHistoryOpen: { state: true },
+    announcement: { state: true },
+    isAtEnd: { state: true },
+  };
+
+  declare private state: ChatState | undefined;
+  declare private isHistoryOpen: boolean;
+  declare private announcement: string;
+  declare private isAtEnd: boolean;
+  readonly #copy = new ChatStateCopy();
+  #scroll: StickyScroll | undefined;
+  #isScrollRestored = false;
+
+  constructor() {
+    super();
+    this.isHistoryOpen = false;
+    this.announcement = '';
+    this.isAtEnd = true;
+    onHostMessage((message) => this.#receive(message));
+    document.addEventListener('jan-announce', (event) => this.#announce((event as CustomEvent<string>).detail));
+    document.addEventListener('keydown', (event) => this.#onKey(event));
+    window.addEventListener('pagehide', () => this.#remember());
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  protected override firstUpdated(): void {
+    postToHost({ type: 'ready' });
+  }
+
+  protected override render(): TemplateResult {
+    const { state } = this;
+    if (state === undefined || !hasStrings()) {
+      return html``;
+    }
+    return html`${this.#header(state)}
+      <main class="body">
+        ${state.messages.length === 0 ? this.#welcome(state) : this.#messages(state)}
+        ${this.isHistoryOpen
+          ? html`<jan-history
+              .conversations=${state.conversations}
+              .hasMore=${state.hasMoreConversations}
+              .currentId=${state.conversationId}
+              @jan-close=${() => this.#closeHistory()}
+            ></jan-history>`
+          : nothing}
+      </main>
+      ${this.#notices(state)}
+      <jan-composer
+        .conversationId=${state.conversationId}
+        .draft=${state.draft}
+        .model=${state.model}
+        .isAnswering=${state.answering}
+        .lastText=${state.messages.findLast((message) => message.role === 'user')?.content ?? ''}
+      ></jan-composer>
+      <div class="announcer" role="status">${this.announcement}</div>`;
+  }
+
+  #header(state: ChatState): TemplateResult {
+    const current = state.conversations.find((one) => one.id === state.conversationId);
+    const name = current === undefined || current.name === '' ? strings().newConversation : current.name;
+    return html`<header class="header">
+      ${iconButton({
+        icon: this.isHistoryOpen ? 'close' : 'history',
+        label: this.isHistoryOpen ? strings().closeHistory : strings().history,
+        className: 'history-button',
+        isExpanded: this.isHistoryOpen,
+        onClick: () => (this.isHistoryOpen ? this.#closeHistory() : (this.isHistoryOpen = true)),
+      })}
+      <h2 class="title" title=${name}>${name}</h2>
+      ${iconButton({
+        icon: 'add',
+        label: strings().newConversation,
+        className: 'new-button',
+        onClick: () => {
+          this.isHistoryOpen = false;
+          postToHost({ type: 'newConversation' });
+        },
+      })}
+    </header>`;
+  }
+
+  #welcome(state: ChatState): TemplateResult {
+    if (state.loading) {
+      return html`<div class="welcome"></div>`;
+    }
+    const { model } = state;
+    const questions = [
+      strings().suggestionWhat,
+      strings().suggestionDownload,
+      strings().suggestionPrivacy,
+      strings().suggestionStop,
+    ];
+    return html`<div class="welcome">
+      <div class="welcome-icon">${icon('comment-discussion')}</div>
+      <h1>${strings().welcomeTitle}</h1>
+      <p>${model.remote ? strings().remote : strings().welcomeText}</p>
+      ${model.state === 'none'
+        ? html`<p>${strings().welcomeNoModel}</p>
+            ${errorActions(['downloadModel', 'addModelFile'], null)}`
+        : html`${model.starter ? html`<p class="welcome-starter">${icon('info')}<span>${strings().welcomeStarter}</span></p>` : nothing}
+            ${model.starter || model.state === 'unknown'
+              ? html`<div class="suggestions" role="group" aria-label=${strings().suggestions}>
+                  ${questions.map(
+                    (question) =>
+                      html`<button type="button" class="suggestion" @click=${() => this.#composer()?.submit(question)}>
+                        ${question}
+                      </button>`,
+                  )}
+                </div>`
+              : nothing}`}
+    </div>`;
+  }
+
+  #messages(state: ChatState): TemplateResult {
+    const last = state.messages.at(-1);
+    return html`<div class="scroller" tabindex="-1">
+        <div class="messages" role="log" aria-live="off" aria-label=${strings().conversation}>
+          ${state.earlier > 0
+            ? html`<div class="earlier">
+                ${button({
+                  label: fill(strings().showEarlier, state.earlier),
+                  appearance: 'secondary',
+                  onClick: () => this.#showEarlier(),
+                })}
+              </div>`
+            : nothing}
+          ${repeat(
+            state.messages,
+            (message) => message.id,
+            (message) =>
+              html`<jan-message
+                .message=${message}
+                .isLast=${message === last}
+                .isBusy=${state.answering}
+                .model=${message === last ? state.model : null}
+              ></jan-message>`,
+          )}
+        </div>
+      </div>
+      ${this.isAtEnd
+        ? nothing
+        : html`<button type="button" class="jump" @click=${() => this.#scroll?.toEnd()}>
+            ${icon('arrow-down')}<span>${strings().jumpToLatest}</span>
+          </button>`}`;
+  }
+
+  #notices(state: ChatState): TemplateResult {
+    const { notice, undo } = state;
+    return html`${notice === null
+      ? nothing
+      : html`<div class="notice" role="alert" data-code=${notice.code}>
+          <div class="error-text">
+            ${icon('warning')}<span>${notice.message}</span>
+            ${iconButton({ icon: 'close', label: strings().dismiss, onClick: () => postToHost({ type: 'dismissNotice' }) })}
+          </div>
+          ${errorActions(notice.actions, null)}
+        </div>`}
+    ${undo === null
+      ? nothing
+      : html`<div class="toast" role="status">
+          <span>${fill(strings().deleted, undo.name === '' ? strings().newConversation : undo.name)}</span>
+          <button type="button" class="link" @click=${() => postToHost({ type: 'undoDelete', id: undo.conversationId })}>
+            ${strings().undo}
+          </button>
+        </div>`}`;
+  }
+
+  #receive(message: ToWebview): void {
+    switch (message.type) {
+      case 'state':
+        if (message.strings !== undefined) {
+          setStrings(message.strings);
+        }
+        this.#copy.setState(message);
+        break;
+      case 'delta':
+        switch (this.#copy.applyDelta(message)) {
+          case 'gap':
+            postToHost({ type: 'resync' });
+            return;
+          case 'waiting':
+            return;
+          case 'applied':
+            break;
+        }
+        break;
+      case 'focusInput':
+        void this.updateComplete.then(() => this.#composer()?.focus());
+        return;
+      case 'showHistory':
+        this.isHistoryOpen = true;
+        return;
+    }
+    this.#composer()?.settle();
+    const before = this.state;
+    this.state = this.#copy.state;
+    if (this.state !== undefined && hasStrings()) {
+      const announcement = announcementFor(before, this.state, strings(), document.documentElement.lang);
+      if (announcement !== undefined) {
+        this.#announce(announcement);
+      }
+    }
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    const before = changed.get('state') as ChatState | undefined;
+    if (before !== undefined && before.conversationId !== this.state?.conversationId && before.conversationId !== null) {
+      this.#isScrollRestored = true;
+    }
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    const before = changed.get('state') as ChatState | undefined;
+    this.#watchScroller();
+    const last = this.state?.messages.at(-1);
+    if (this.state?.conversationId !== before?.conversationId) {
+      this.#scroll?.toEnd();
+    } else if (last?.id !== before?.messages.at(-1)?.id && (last?.role === 'user' || this.state?.answering === true)) {
+      // What one sends oneself is what one wants to see.
+      this.#scroll?.toEnd();
+    }
+    this.#restoreScroll();
+  }
+
+  /** The list comes and goes with the welcome page. */
+  #watchScroller(): void {
+    const scroller = this.querySelector<HTMLElement>('.scroller');
+    const content = this.querySelector<HTMLElement>('.messages');
+    if (scroller === null || content === null) {
+      this.#scroll?.dispose();
+      this.#scroll = undefined;
+    } else {
+      this.#scroll ??= new StickyScroll(scroller, content, () => (this.isAtEnd = this.#scroll?.isAtEnd ?? true));
+    }
+  }
+
+  /** A page that is drawn again after it was hidden is where the reader left it. */
+  #restoreScroll(): void {
+    if (this.#isScrollRestored || this.#scroll === undefined) {
+      return;
+    }
+    this.#isScrollRestored = true;
+    const memory = loadPageMemory();
+    if (memory?.scrollTop !== undefined && memory.conversationId === this.state?.conversationId) {
+      this.#scroll.to(memory.scrollTop);
+    }
+    this.querySelector('.scroller')?.addEventListener('scrollend', () => this.#remember());
+  }
+
+  #remember(): void {
+    const scroller = this.querySelector('.scroller');
+    const conversationId = this.state?.conversationId ?? null;
+    const isElsewhere = scroller !== null && this.#scroll?.isAtEnd === false;
+    savePageMemory({ conversationId, ...(isElsewhere ? { scrollTop: scroller.scrollTop } : {}) });
+  }
+
+  #showEarlier(): void {
+    const scroller = this.querySelector('.scroller');
+    if (scroller !== null) {
+      this.#scroll?.to(Math.max(1, scroller.scrollTop));
+    }
+    postToHost({ type: 'showEarlier' });
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (event.key === 'Escape' && !event.isComposing && event.keyCode !== 229 && this.state?.answering === true) {
+      event.preventDefault();
+      postToHost({ type: 'stop' });
+    }
+  }
+
+  #closeHistory(): void {
+    this.isHistoryOpen = false;
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>('.history-button')?.focus());
+  }
+
+  #announce(text: string): void {
+    // The same words twice are read twice only when they were gone in between.
+    this.announcement = '';
+    void this.updateComplete.then(() => (this.announcement = text));
+  }
+
+  #composer(): Composer | null {
+    const found = this.querySelector('jan-composer');
+    return found instanceof Composer ? found : null;
+  }
+}
+
+customElements.define('jan-chat', ChatApp);

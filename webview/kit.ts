@@ -1,0 +1,78 @@
+// The one file that knows the component toolkit (archived, hence replaceable here): registers what is used and
+// offers it as templates. It must be in the page's first deferred script: its theme listener waits for `load`.
+// Must not know: the chat.
+
+import {
+  provideVSCodeDesignSystem,
+  vsCodeButton,
+  vsCodeProgressRing,
+  vsCodeTextField,
+} from '@vscode/webview-ui-toolkit';
+import { html, nothing, type TemplateResult } from 'lit';
+
+provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeProgressRing(), vsCodeTextField());
+
+export function button(options: {
+  readonly label: string;
+  readonly onClick: () => void;
+  readonly appearance?: 'primary' | 'secondary';
+  readonly className?: string;
+}): TemplateResult {
+  return html`<vscode-button
+    class=${options.className ?? nothing}
+    appearance=${options.appearance ?? 'primary'}
+    @click=${options.onClick}
+    >${options.label}</vscode-button
+  >`;
+}
+
+export function textField(options: {
+  readonly label: string;
+  readonly value: string;
+  readonly placeholder?: string;
+  readonly className?: string;
+  readonly onInput?: (value: string) => void;
+  readonly onKeyDown?: (event: KeyboardEvent, value: string) => void;
+  readonly onBlur?: (value: string) => void;
+}): TemplateResult {
+  const valueOf = (event: Event): string => (event.currentTarget as HTMLInputElement).value;
+  return html`<vscode-text-field
+    class=${options.className ?? nothing}
+    aria-label=${options.label}
+    placeholder=${options.placeholder ?? nothing}
+    .value=${options.value}
+    @input=${(event: Event) => options.onInput?.(valueOf(event))}
+    @keydown=${(event: KeyboardEvent) => options.onKeyDown?.(event, valueOf(event))}
+    @blur=${(event: Event) => options.onBlur?.(valueOf(event))}
+  ></vscode-text-field>`;
+}
+
+export function progressRing(label: string): TemplateResult {
+  return html`<vscode-progress-ring class="ring" aria-label=${label}></vscode-progress-ring>`;
+}
+
+/** A codicon in a native button: dozens are on the page, and the toolkit's are heavy. */
+export function iconButton(options: {
+  readonly icon: string;
+  readonly label: string;
+  readonly onClick: (event: Event) => void;
+  readonly className?: string;
+  readonly isDisabled?: boolean;
+  readonly isExpanded?: boolean;
+}): TemplateResult {
+  return html`<button
+    type="button"
+    class="icon-button ${options.className ?? ''}"
+    title=${options.label}
+    aria-label=${options.label}
+    aria-expanded=${options.isExpanded ?? nothing}
+    ?disabled=${options.isDisabled ?? false}
+    @click=${options.onClick}
+  >
+    <span class="codicon codicon-${options.icon}" aria-hidden="true"></span>
+  </button>`;
+}
+
+export function icon(name: string): TemplateResult {
+  return html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
+}
