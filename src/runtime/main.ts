@@ -1,5 +1,5 @@
 // Entry of the llama.cpp process (dist/runtime.mjs), a child beside a real node_modules that serves all windows of a
-// user. Usage: runtime.mjs --listen <socket or pipe>
+// user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000]
 // Must not know: VS Code, services, conversations.
 
 import { fileURLToPath } from 'node:url';
@@ -22,8 +22,8 @@ const write =
 const log: Logger = { trace: () => undefined, debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') };
 
 function run(): void {
-  const address = process.argv[process.argv.indexOf('--listen') + 1];
-  if (!process.argv.includes('--listen') || address === undefined) {
+  const address = argument('--listen');
+  if (address === undefined) {
     process.stderr.write('Usage: runtime.mjs --listen <socket or pipe>\n');
     process.exit(exitFailed);
   }
@@ -33,7 +33,11 @@ function run(): void {
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
 
-  const options: FrontDoorOptions = { address, firstLeaseDeadlineMs: 10_000, hangDeadlineMs: 120_000 };
+  const options: FrontDoorOptions = {
+    address,
+    firstLeaseDeadlineMs: Number(argument('--first-lease-ms') ?? 10_000),
+    hangDeadlineMs: Number(argument('--hang-ms') ?? 120_000),
+  };
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: options, stderr: false });
   const sessions = new Set<LeaseSession>();
   const state = () => ({ pid: process.pid, models: engine.models });
@@ -64,6 +68,11 @@ function run(): void {
     sessions.forEach((session) => session.sendStopping(reason));
     setImmediate(() => leases.exit());
   }
+}
+
+function argument(name: string): string | undefined {
+  const index = process.argv.indexOf(name);
+  return index < 0 ? undefined : process.argv[index + 1];
 }
 
 /** Calls at once, then at most once in `ms`; the last call is never lost. */

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import type { ChatParams } from '../../../src/protocol/runtimeProtocol';
+import type { Piece } from '../../../src/runtime/chunkSender';
+import { generateAnswer } from '../../../src/runtime/generation';
+import { defaultReasoningTags } from '../../../src/runtime/reasoningSplitter';
+
+const tokensOf = (text: string): Token[] => [...text].map((letter) => letter.codePointAt(0) as Token);
+
+/** A sequence whose model says `answer`, letter by letter, over and over. */
+class FakeSequence {
+  contextTokens: Token[] = [];
+  evaluated: Token[] = [];
+  generated = 0;
+
+  constructor(
+    readonly answer: string,
+    readonly onToken: (count: number) => void = () => undefined,
+  ) {}
+
+  get nextTokenIndex(): number {
+    return this.contextTokens.length;
+  }
+
+  compareContextTokens(tokens: Token[]): { firstDifferentIndex: number } {
+    const different = this.contextTokens.findIndex((token, index) => token !== tokens[index]);
+    return { firstDifferentIndex: different < 0 ? this.contextTokens.length : different };
+  }
+
+  async eraseContextTokenRanges([{ start, end }]: [{ start: number; end: number }]): Promise<void> {
+    this.contextTokens.splice(start, end - start);
+  }
+
+  async evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void> {
+    this.contextTokens.push(...tokens);
+    this.evaluated.push(...tokens);
+  }
+
+  async *evaluateWithMetadata(tokens: Token[]): AsyncGenerator<{ token: Token }> {
+    let next = tokens;
+    for (;;) {
+      await this.evaluateWithoutGeneratingNewTokens(next);
+      const token = tokensOf(this.answer)[this.generated % this.answer.length]!;
+      this.generated++;
+      this.onToken(this.generated);
+      yield { token };
+      next = [token];
+    }
+  }
+}
+
+interface Run {
+  readonly prompt?: string;
+  readonly sequence: FakeSequence;
+  readonly params?: Partial<ChatParams>;
+  readonly signal?: AbortSignal;
+  readonly contextLength?: number;
+}
+
+async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength = 1000 }: Run) {
+  const pieces: Piece[] = [];
+  const result = await generateAnswer({
+    sequence: sequence as unknown as LlamaContextSequence,
+    model: { detokenize: (tokens: number[]) => String.fromCodePoint(...tokens) } as unknown as LlamaModel,
+    contextLength,
+    batchSize: 512,
+    prompt: {
+      tokens: tokensOf(prompt),
+      stopTokens: new Set(tokensOf('$')),
+      stopTexts: [],
+      reasoningTags: defaultReasoningTags,
+      reasoningOpened: false,
+      droppedMessages: 0,
+    },
+    params: {
+      requestId: '1',
+      modelId: 'm',
+      messages: [],
+      sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, frequencyPenalty: 0, presencePenalty: 0, repeatPenalty: 1 },
+      ...params,
+    },
+    listener: { onPiece: (piece) => pieces.push(piece), onProgress: () => undefined },
+    signal: signal ?? new AbortController().signal,
+    started: performance.now(),
+  });
+  return { ...result, text: pieces.map(({ text }) => text ?? '').join(''), pieces };
+}
+
+describe('generation', () => {
+  it('ends at the length asked for', async () => {
+    const { text, finishReason, usage } = await run({ sequence: new FakeSequence('abc'), params: { maxTokens: 7 } });
+    assert.equal(text, 'abcabca');
+    assert.equal(finishReason, 'length');
+    assert.deepEqual(usage, { promptTokens: 2, completionTokens: 7, cachedTokens: 0 });
+  });
+
+  it('ends where the context ends', async () => {
+    const { usage, finishReason } = await run({ sequence: new FakeSequence('abc'), contextLength: 20 });
+    assert.equal(finishReason, 'length');
+    assert.equal(usage.completionTokens, 20 - 1 - 2);
+  });
+
+  it('ends at a stop string, and at a stop token, which is no part of the answer', async () => {
+    const stopped = await run({ sequence: new FakeSequence('hello END more'), params: { stop: ['END'] } });
+    assert.equal(stopped.text, 'hello ');
+    assert.equal(stopped.finishReason, 'stop');
+    const token = await run({ sequence: new FakeSequence('hello$ more') });
+    assert.equal(token.text, 'hello');
+    assert.equal(token.finishReason, 'stop');
+  });
+
+  it('stops within one token of being cancelled', async () => {
+    const abort = new AbortController();
+    const sequence = new FakeSequence('abc', (count) => {
+      if (count === 5) {
+        abort.abort();
+      }
+    });
+    const { finishReason, text } = await run({ sequence, signal: abort.signal });
+    assert.equal(finishReason, 'cancelled');
+    assert.equal(sequence.generated, 5);
+    assert.equal(text, 'abca');
+  });
+
+  it('stops reading a long prompt when cancelled', async () => {
+    const abort = new AbortController();
+    const sequence = new FakeSequence('abc');
+    const read = sequence.evaluateWithoutGeneratingNewTokens.bind(sequence);
+    sequence.evaluateWithoutGeneratingNewTokens = async (tokens) => {
+      abort.abort();
+      await read(tokens);
+    };
+    const { finishReason } = await run({ prompt: 'x'.repeat(5000), contextLength: 10_000, sequence, signal: abort.signal });
+    assert.equal(finishReason, 'cancelled');
+    assert.ok(sequence.evaluated.length <= 512, `${sequence.evaluated.length} tokens read`);
+  });
+
+  it('reads only what differs from what the slot remembers', async () => {
+    const sequence = new FakeSequence('abc');
+    await run({ prompt: 'The same beginning. First', sequence, params: { maxTokens: 3 } });
+    sequence.evaluated = [];
+    const second = await run({ prompt: 'The same beginning. Second', sequence, params: { maxTokens: 1 } });
+    assert.equal(String.fromCodePoint(...sequence.evaluated), 'Second');
+    assert.equal(second.usage.cachedTokens, 'The same beginning. '.length);
+  });
+
+  it('reads at least one token when the slot remembers all of the prompt', async () => {
+    const sequence = new FakeSequence('abc');
+    await run({ sequence, params: { maxTokens: 2 } });
+    sequence.evaluated = [];
+    const { usage } = await run({ sequence, params: { maxTokens: 1 } });
+    assert.equal(String.fromCodePoint(...sequence.evaluated), 'i');
+    assert.equal(usage.cachedTokens, 1);
+  });
+});
