@@ -9,7 +9,7 @@ import { askForModel } from './askForModel';
 import { chooseProvider } from './chooseProvider';
 import { copyEndpoint } from './copyEndpoint';
 import { registerDownloadCommands } from './downloadCommands';
-import { commandIds, viewIds, walkthroughId, type CommandId, type CommandSignatures } from './ids';
+import { commandIds, viewIds, walkthroughId, type CommandId } from './ids';
 import { registerModelCommands } from './modelCommands';
 import { showActions } from './showActions';
 import { withErrors } from './showError';
@@ -38,7 +38,7 @@ export function registerCommands(options: CommandsOptions): Disposable {
   owned.add(registerDownloadCommands({ api, log, showModels: () => focusView(viewIds.models) }));
 
   const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {
-    owned.add(registerCommand(id, (() => withErrors(act, log)) as CommandSignatures[C]));
+    owned.add(registerCommand(id, (() => withErrors(act, log))));
   };
   on(commandIds.openChat, () => chat.focusInput());
   on(commandIds.newConversation, () => chat.newConversation());
