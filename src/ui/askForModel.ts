@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import type { Download, InferenceModel, JanApi, Model } from '../api/jan';
-import { formatBytes, formatPercent, formatTokens, joinFacts } from './format';
+import { escapeIcons, formatBytes, formatPercent, formatTokens, joinFacts } from './format';
 import { isOpenDownload } from './modelCatalog';
 
 interface ModelItem extends vscode.QuickPickItem {
@@ -35,11 +35,11 @@ function modelItems(models: readonly InferenceModel[], downloaded: readonly Mode
   const item = (model: InferenceModel): ModelItem => {
     const file = downloaded.find((known) => known.id === model.id);
     return {
-      label: `${model.loaded ? '$(circle-filled)' : model.remote ? '$(cloud)' : '$(circle-outline)'} ${model.name}`,
+      label: `$(${model.remote ? 'cloud' : model.loaded ? 'circle-filled' : 'circle-outline'}) ${escapeIcons(model.name)}`,
       description: joinFacts(
         model.id === current ? l10n.t('in use') : undefined,
-        model.loaded ? l10n.t('loaded') : undefined,
-        file?.source === 'starter' ? l10n.t('starter model: a guide to Jan, not a general assistant') : undefined,
+        model.loaded && !model.remote ? l10n.t('loaded') : undefined,
+        file?.source === 'starter' ? l10n.t('starter model, a guide to Jan') : undefined,
         file?.quantization,
         formatBytes(file?.size),
         model.contextLength === undefined ? undefined : l10n.t('{0} tokens', formatTokens(model.contextLength)),
@@ -67,7 +67,7 @@ export async function askForDownloadedModel(api: JanApi, title: string, accepts:
     void vscode.window.showInformationMessage(vscode.l10n.t('There is no model that this can be done with.'));
     return undefined;
   }
-  const items = models.map((model) => ({ label: model.name, description: joinFacts(model.quantization, formatBytes(model.size)), modelId: model.id }));
+  const items = models.map((model) => ({ label: escapeIcons(model.name), description: joinFacts(model.quantization, formatBytes(model.size)), modelId: model.id }));
   return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true }))?.modelId;
 }
 
@@ -81,7 +81,7 @@ export async function askForRunningModel(api: JanApi, title: string): Promise<st
   if (models.length === 1) {
     return models[0]?.modelId;
   }
-  const items = models.map((model) => ({ label: model.name, description: formatBytes(model.memory), modelId: model.modelId }));
+  const items = models.map((model) => ({ label: escapeIcons(model.name), description: formatBytes(model.memory), modelId: model.modelId }));
   return (await vscode.window.showQuickPick(items, { title }))?.modelId;
 }
 
@@ -96,7 +96,7 @@ export async function askForDownload(api: JanApi, title: string, accepts: (downl
     return downloads[0];
   }
   const items = downloads.map((download) => ({
-    label: download.name,
+    label: escapeIcons(download.name),
     description: formatPercent(download.totalBytes > 0 ? download.receivedBytes / download.totalBytes : undefined),
     download,
   }));

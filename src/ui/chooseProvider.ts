@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import type { JanApi, ServiceGroup } from '../api/jan';
-import { joinFacts } from './format';
+import { escapeIcons, joinFacts } from './format';
 import { settingIds } from './ids';
 import { providerChoices, settingAfter, type GroupChoice } from './providerChoices';
 import { readSetting, writeSetting } from './vscodeIds';
@@ -33,7 +33,7 @@ export async function chooseProvider(api: JanApi): Promise<void> {
   }
   const picked = await vscode.window.showQuickPick(
     choice.options.map((option) => ({
-      label: `$(${option.chosen ? 'check' : 'blank'}) ${option.name}`,
+      label: `$(${option.chosen ? 'check' : 'blank'}) ${escapeIcons(option.name)}`,
       description: joinFacts(option.builtin ? l10n.t('part of Jan') : option.pluginId, option.chosen ? l10n.t('in force') : undefined),
       detail: option.builtin ? undefined : l10n.t('Supplies {0}; Jan does the rest', option.services.join(', ')),
       option,

@@ -8,7 +8,7 @@ import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForDownload } from './askForModel';
 import { formatBytes } from './format';
-import { commandIds, settingIds, type DownloadTarget, type FileTarget } from './ids';
+import { commandIds, settingIds, viewIds, type DownloadTarget, type FileTarget } from './ids';
 import { askForDownloadRequest } from './searchModels';
 import { showError, withErrors } from './showError';
 import { registerCommand, runCommand } from './vscodeIds';
@@ -27,9 +27,10 @@ export function registerDownloadCommands({ api, log, showModels }: DownloadComma
   const started = new Map<string, DownloadRequest | undefined>();
 
   const start = async (request: DownloadRequest): Promise<void> => {
-    const download = await api.models.downloadModel(request);
-    started.set(download.id, request);
     await showModels();
+    // The view's bar until the download has begun; then its item in the tree says more.
+    const download = await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.models.downloadModel(request));
+    started.set(download.id, request);
   };
 
   const tellOfEnd = async (download: Download): Promise<void> => {

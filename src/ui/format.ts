@@ -49,12 +49,12 @@ export function formatCount(count: number | undefined): string {
   return step === undefined ? String(Math.round(count)) : `${trimNumber(count / step[0])}${step[1]}`;
 }
 
-/** Context lengths are powers of two: 4096 → `4k`, 131072 → `128k`, 1000000 → `1M`, 300 → `300`. */
+/** Context lengths, in binary or decimal thousands: 4096 → `4k`, 131072 → `128k`, 128000 → `128k`, 300 → `300`. */
 export function formatTokens(tokens: number | undefined): string {
   if (tokens === undefined || !Number.isFinite(tokens) || tokens <= 0) {
     return '';
   }
-  return tokens >= 1024 && tokens % 1024 === 0 ? `${tokens / 1024}k` : formatCount(tokens);
+  return tokens % 1024 === 0 && tokens % 1000 !== 0 ? `${tokens / 1024}k` : formatCount(tokens);
 }
 
 /** `38 t/s`, `4.2 t/s`. */
@@ -86,6 +86,11 @@ export function joinFacts(...facts: readonly (string | undefined)[]): string {
 /** Makes text from models, files and networks safe inside Markdown: nothing of it is markup, a link or an icon. */
 export function escapeMarkdown(text: string): string {
   return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_{}[\]()#+\-.!|<>~$&]/g, '\\$&');
+}
+
+/** `$(name)` is an icon in labels of the status bar and of quick picks, and a model may be called anything. */
+export function escapeIcons(name: string): string {
+  return name.replaceAll('$(', '$ (');
 }
 
 function trimNumber(value: number): string {

@@ -29,7 +29,6 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
   #roots: readonly ModelNode[] = [];
   #loaded = false;
   readonly #activeDownloads = new Set<string>();
-  #endProgress: (() => void) | undefined;
 
   readonly onDidChangeTreeData = this.#treeChange.event as vscode.Event<ModelNode[] | undefined>;
 
@@ -143,7 +142,7 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
     );
   }
 
-  /** While anything downloads: a badge with the count, and the view's progress bar. */
+  /** While anything downloads: a badge with the count. (The view's own progress would hide it, for hours.) */
   #setActive(downloadId: string, active: boolean): void {
     const before = this.#activeDownloads.size;
     if (active) {
@@ -159,16 +158,9 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
       count === 0
         ? undefined
         : { value: count, tooltip: count === 1 ? vscode.l10n.t('1 model is downloading') : vscode.l10n.t('{0} models are downloading', count) };
-    if (count > 0 && this.#endProgress === undefined) {
-      void vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => new Promise<void>((end) => (this.#endProgress = end)));
-    } else if (count === 0) {
-      this.#endProgress?.();
-      this.#endProgress = undefined;
-    }
   }
 
   dispose(): void {
-    this.#endProgress?.();
     this.#store.dispose();
   }
 }

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { DownloadRequest, JanApi, ModelFile, ModelSearchResult } from '../api/jan';
 import { toJanError } from '../common/errors';
 import { DisposableStore } from '../common/lifecycle';
-import { formatBytes, formatCount, joinFacts } from './format';
+import { escapeIcons, formatBytes, formatCount, joinFacts } from './format';
 import { fitIcon, fitText } from './modelTreeItems';
 import { directTarget, SearchSession, type SearchState } from './searchSession';
 
@@ -116,7 +116,7 @@ async function recommendedChoices(api: JanApi): Promise<readonly Choice[]> {
   try {
     const models = (await api.models.getAvailableModels()).filter((model) => !model.downloaded);
     const choices = models.map((model) => ({
-      label: `$(${fitIcon(model.fit).name}) ${model.name}`,
+      label: `$(${fitIcon(model.fit).name}) ${escapeIcons(model.name)}`,
       description: joinFacts(formatBytes(model.size), model.quantization, fitText(model.fit, l10n)),
       detail: model.description,
       request: { repository: model.repository, fileName: model.fileName, ...(model.sha256 === undefined ? {} : { sha256: model.sha256 }) },
@@ -144,7 +144,7 @@ function directChoices(value: string): readonly Choice[] {
 function searchChoices(state: SearchState<ModelSearchResult>): readonly Choice[] {
   const { l10n } = vscode;
   const choices: Choice[] = state.items.map((model) => ({
-    label: `$(${model.gated ? 'lock' : 'repo'}) ${model.repository}`,
+    label: `$(${model.gated ? 'lock' : 'repo'}) ${escapeIcons(model.repository)}`,
     description: joinFacts(
       model.gated ? l10n.t('needs an accepted licence') : undefined,
       l10n.t('{0} downloads', formatCount(model.downloads)),
@@ -237,7 +237,7 @@ function fileChoices(files: readonly ModelFile[]): Choice[] {
     return [{ label: `$(info) ${l10n.t('This repository has no GGUF file')}`, detail: l10n.t('Go back and choose another one; many have GGUF in their name.'), action: 'none' }];
   }
   return files.map((file) => ({
-    label: `$(${fitIcon(file.fit).name}) ${file.quantization ?? file.fileName}`,
+    label: `$(${fitIcon(file.fit).name}) ${escapeIcons(file.quantization ?? file.fileName)}`,
     description: joinFacts(formatBytes(file.size), fitText(file.fit, l10n), file.parts > 1 ? l10n.t('{0} parts', file.parts) : undefined),
     ...(file.quantization === undefined ? {} : { detail: file.fileName }),
     request: { repository: file.repository, fileName: file.fileName, ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }) },

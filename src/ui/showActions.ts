@@ -3,6 +3,7 @@
 
 import * as vscode from 'vscode';
 import type { JanApi } from '../api/jan';
+import { escapeIcons } from './format';
 import { commandIds, type CommandId, type ModelTarget } from './ids';
 
 interface ActionItem extends vscode.QuickPickItem {
@@ -16,7 +17,7 @@ export async function showActions(api: JanApi): Promise<void> {
   const engine = await api.inference.getEngineState().catch(() => undefined);
   const separator = (label: string): ActionItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const loaded = (engine?.models ?? []).map((model) => ({
-    label: `$(debug-stop) ${l10n.t('Unload {0}', model.name.replaceAll('$(', '$ ('))}`,
+    label: `$(debug-stop) ${l10n.t('Unload {0}', escapeIcons(model.name))}`,
     command: commandIds.unloadModel,
     argument: model.modelId,
   }));

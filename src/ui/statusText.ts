@@ -2,7 +2,7 @@
 // Must not know: VS Code (only names of its icons), services, when anything is measured.
 
 import type { CurrentLoad, EngineState, ResourcesInfo, RunningModel } from '../api/jan';
-import { escapeMarkdown, formatBytes, formatPercent, formatTokens, formatTokensPerSecond, joinFacts } from './format';
+import { escapeIcons, escapeMarkdown, formatBytes, formatPercent, formatTokens, formatTokensPerSecond, joinFacts } from './format';
 import type { StatusBarShow } from './ids';
 import type { Localise } from './localise';
 
@@ -144,9 +144,4 @@ function engineText(engine: EngineState | undefined, l10n: Localise): string {
 
 function shorten(name: string): string {
   return name.length > maxNameLength ? `${name.slice(0, maxNameLength - 1).trimEnd()}…` : name;
-}
-
-/** `$(name)` is an icon in the status bar, and a model may be called anything. */
-function escapeIcons(name: string): string {
-  return name.replaceAll('$(', '$ (');
 }

@@ -40,7 +40,7 @@ describe('format', () => {
 
   it('writes counts, contexts and speeds short', () => {
     assert.deepEqual([0, 812, 999.9, 1_200_000, 7_250_000_000].map((count) => formatCount(count)), ['0', '812', '1k', '1.2M', '7.25B']);
-    assert.deepEqual([300, 512, 4096, 131_072, 1_000_000, 0].map((tokens) => formatTokens(tokens)), ['300', '512', '4k', '128k', '1M', '']);
+    assert.deepEqual([300, 512, 4096, 131_072, 128_000, 1_000_000, 0].map((tokens) => formatTokens(tokens)), ['300', '512', '4k', '128k', '128k', '1M', '']);
     assert.deepEqual([38.4, 4.234, 0.5, 0].map((speed) => formatTokensPerSecond(speed)), ['38 t/s', '4.23 t/s', '0.5 t/s', '']);
   });
 
