@@ -45,6 +45,22 @@ export function coalesceChanges(changes: readonly OriginatedChange[]): StoreEven
   ];
 }
 
+/** Ids of conversations with the time of their last change. */
+export type Times = ReadonlyMap<string, number>;
+
+/** What differs between two views of which the second took the place of the first. */
+export function compareConversations(before: Times, after: Times): OriginatedChange[] {
+  const remote = (kind: Change['kind']) => (id: string): OriginatedChange => ({
+    change: { topic: 'conversation', kind, id },
+    origin: 'remote',
+  });
+  return [
+    ...[...after.keys()].filter((id) => !before.has(id)).map(remote('created')),
+    ...[...after].filter(([id, time]) => before.has(id) && before.get(id) !== time).map(([id]) => remote('updated')(id)),
+    ...[...before.keys()].filter((id) => !after.has(id)).map(remote('deleted')),
+  ];
+}
+
 class Group {
   readonly #kinds = new Map<string, { kind: Change['kind']; origin: 'local' | 'remote' }>();
 

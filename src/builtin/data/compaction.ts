@@ -5,10 +5,9 @@
 import * as path from 'node:path';
 import { createUuidV7 } from '../../common/uuid';
 import type { AppendQueue } from './appendQueue';
-import { Follower, type StoreEnvironment } from './follower';
+import type { Follower, StoreEnvironment } from './follower';
 import { createJournal, Journal, parseStoreName } from './journal';
 import { recordKind } from './operations';
-import { writeSnapshot } from './snapshot';
 
 /** Bytes of journal. */
 export const compactionThreshold = 8 * 1024 * 1024;
@@ -20,8 +19,16 @@ export function isCompactionDue(follower: Follower, threshold: number): boolean 
   return journal > Math.max(threshold, snapshot) && !follower.isNewer && follower.journal?.writable === true;
 }
 
-/** Several windows may do this at once; the first seal in the file counts, and all know it by the same id. */
-export async function compact(environment: StoreEnvironment, follower: Follower, queue: AppendQueue): Promise<void> {
+/**
+ * Several windows may do this at once; the first seal in the file counts, and all know it by the same id.
+ * @param buildSnapshot writes the snapshot of a generation whose predecessor is sealed; resolves with its bytes
+ */
+export async function compact(
+  environment: StoreEnvironment,
+  follower: Follower,
+  queue: AppendQueue,
+  buildSnapshot: (generation: number) => Promise<number>,
+): Promise<void> {
   const { directory, files, log } = environment;
   const journal = follower.journal;
   if (journal === undefined || follower.isNewer) {
@@ -45,33 +52,9 @@ export async function compact(environment: StoreEnvironment, follower: Follower,
   if ((follower.journal?.generation ?? 0) < generation) {
     return;
   }
-  const size = await buildSnapshot(environment, generation);
+  const size = await buildSnapshot(generation);
   await prune(environment, generation);
   log.info(`store: generation ${generation} after ${Math.round(performance.now() - started)} ms`, { size });
-}
-
-/** @returns the snapshot's size in bytes. */
-export async function buildSnapshot(environment: StoreEnvironment, generation: number): Promise<number> {
-  const { directory, files, log, sqlite } = environment;
-  const ignore = (): void => undefined; // The window's own follower tells of changes and damage.
-  const builder = new Follower(
-    environment,
-    { onApplied: ignore, onDamage: ignore, onReload: ignore },
-    'read',
-    generation,
-  );
-  try {
-    await builder.refresh();
-    if (!builder.reachedEnd || builder.isNewer) {
-      throw new Error(`The journals do not lead to generation ${generation}.`);
-    }
-    return await writeSnapshot(files, sqlite, directory, generation, builder.view);
-  } catch (error) {
-    log.debug(`store: snapshot ${generation}: ${String(error)}`);
-    throw error;
-  } finally {
-    await builder.close();
-  }
 }
 
 /** Removes what is older than the generation before this one, which is kept in case this one's snapshot gets damaged. */

@@ -18,6 +18,8 @@ export interface DataPluginOptions {
   readonly now?: () => number;
   /** Of sql-wasm.wasm. Default: beside the sql.js code, which in the bundled extension is dist/. */
   readonly wasmPath?: string;
+  /** Of the bundled snapshotWorker.ts. Without it snapshots are built on this thread, which blocks 3 ms per MB. */
+  readonly snapshotWorkerPath?: string;
 }
 
 /** Supplies every name of the Data service. The store is opened by the first call. */

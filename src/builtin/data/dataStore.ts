@@ -19,16 +19,17 @@ import type { Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { createUuidV7 } from '../../common/uuid';
 import { AppendQueue } from './appendQueue';
-import { coalesceChanges, type OriginatedChange, type StoreEvent } from './changeEvents';
+import { readMessages } from './branchReader';
+import { coalesceChanges, compareConversations, type OriginatedChange, type StoreEvent } from './changeEvents';
 import { compact, compactionThreshold, isCompactionDue } from './compaction';
 import { Follower, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
-import { recordKind, type OperationName, type Payload, type Writer } from './operations';
+import { Interruptions } from './interruptions';
+import { recordKind, type OperationName, type Payload } from './operations';
+import { buildSnapshot, buildSnapshotInWorker } from './snapshotBuilder';
 import { loadSqlite } from './sqlite';
 import { toStoreError } from './storeErrors';
 import { nodeStoreFiles, type StoreFiles } from './storeFiles';
 import { notFound, type View } from './view';
-import type { StreamingMessage } from './viewQueries';
-import { createWriter, endWriter, isWriterAlive } from './writers';
 
 export interface DataStoreOptions {
   /** Shared by all windows; made when missing. */
@@ -38,14 +39,12 @@ export interface DataStoreOptions {
   /** Unix ms. Default: the system's clock. */
   readonly now?: () => number;
   readonly wasmPath?: string;
+  /** Of the bundled snapshotWorker.ts. Without it snapshots are built on this thread. */
+  readonly snapshotWorkerPath?: string;
   readonly files?: StoreFiles;
   /** Journal bytes from which on compaction is due, if the snapshot is not larger. Default 8 MiB. */
   readonly compactAt?: number;
 }
-
-/** How long one step of reading a long conversation may hold the event loop, ms. */
-const sliceMs = 4;
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class DataStore {
   /** What could not be read, since this window opened the store. */
@@ -56,7 +55,7 @@ export class DataStore {
   #follower: Follower | undefined;
   #queue: AppendQueue | undefined;
   #environment: StoreEnvironment | undefined;
-  #writer: Writer | undefined;
+  #interruptions: Interruptions | undefined;
   #watcher: Disposable | undefined;
   #compacting: Promise<void> | undefined;
   #closed = false;
@@ -78,8 +77,9 @@ export class DataStore {
 
   async getConversationMessages(conversationId: string, query: MessageQuery = {}): Promise<Message[]> {
     await this.#read();
-    const dead = await this.#interruptDeadWriters(conversationId);
-    const messages = await this.#follower!.exclusively(() => this.#loadMessages(conversationId, query));
+    const dead = await this.#interruptions!.end(conversationId);
+    const follower = this.#follower!;
+    const messages = await follower.exclusively(() => readMessages(follower.view.queries, conversationId, query));
     return (
       messages?.map((message) => (dead.has(message.id) ? { ...message, status: 'interrupted' } : message)) ??
       missing('conversation', conversationId)
@@ -102,7 +102,7 @@ export class DataStore {
 
   //#region Writing
 
-  async createConversation(input: NewConversation): Promise<Conversation> {
+  async createConversation(input: NewConversation = {}): Promise<Conversation> {
     const id = createUuidV7(this.#now());
     const { name = '', modelId, systemPrompt } = input;
     return this.#change('createConversation', { id, name, modelId, systemPrompt, at: this.#now() }, (view) =>
@@ -112,9 +112,6 @@ export class DataStore {
 
   async updateConversation(change: ConversationChange): Promise<Conversation> {
     await this.#demand('conversation', change.id);
-    if (change.activeMessageId !== undefined) {
-      await this.#demand('message', change.activeMessageId);
-    }
     return this.#change('updateConversation', { ...change, at: this.#now() }, (view) =>
       view.queries.conversation(change.id),
     );
@@ -137,7 +134,7 @@ export class DataStore {
       ...objects({ error, usage, timings }),
       id,
       status,
-      writer: status === 'streaming' ? await this.#identify() : undefined,
+      writer: status === 'streaming' ? await this.#interruptions!.identify() : undefined,
       at: this.#now(),
     };
     return this.#change('createMessage', payload, (view) => view.queries.message(id));
@@ -149,7 +146,7 @@ export class DataStore {
     const payload: Payload<'updateMessage'> = {
       ...rest,
       ...objects({ error, usage, timings }),
-      writer: change.status === 'streaming' ? await this.#identify() : undefined,
+      writer: change.status === 'streaming' ? await this.#interruptions!.identify() : undefined,
       at: this.#now(),
     };
     return this.#change('updateMessage', payload, (view) => view.queries.message(change.id));
@@ -195,9 +192,7 @@ export class DataStore {
     this.#watcher?.dispose();
     await this.#queue?.close();
     await this.#compacting;
-    if (this.#writer !== undefined) {
-      endWriter(this.#writer);
-    }
+    await this.#interruptions?.close();
     await this.#follower?.close();
   }
 
@@ -252,9 +247,10 @@ export class DataStore {
     this.#environment = environment;
     this.#follower = follower;
     this.#queue = new AppendQueue(this.#files, directory, follower);
+    this.#interruptions = new Interruptions(follower, this.#queue, this.#now, log);
     log.info(`store: open after ${Math.round(performance.now() - started)} ms`, follower.sizes);
     await this.#mendTail(follower, this.#queue);
-    void this.#interruptDeadWriters().catch((error: unknown) => log.warn(`store: ${String(error)}`));
+    this.#interruptions.end().catch((error: unknown) => log.warn(`store: ${String(error)}`));
   }
 
   /** A record behind a torn one makes every reader certain that the torn one is finished. */
@@ -328,70 +324,16 @@ export class DataStore {
   }
 
   #startCompaction(): Promise<void> {
-    this.#compacting ??= compact(this.#environment!, this.#follower!, this.#queue!)
-      .catch((error: unknown) => this.options.log.warn(`store: compaction failed: ${String(error)}`))
+    const { directory, log, snapshotWorkerPath, wasmPath } = this.options;
+    const environment = this.#environment!;
+    this.#compacting ??= compact(environment, this.#follower!, this.#queue!, (generation) =>
+      snapshotWorkerPath === undefined
+        ? buildSnapshot(environment, generation)
+        : buildSnapshotInWorker(snapshotWorkerPath, { directory, generation, wasmPath }),
+    )
+      .catch((error: unknown) => log.warn(`store: compaction failed, to be tried again: ${String(error)}`))
       .finally(() => (this.#compacting = undefined));
     return this.#compacting;
-  }
-
-  async #loadMessages(conversationId: string, query: MessageQuery): Promise<Message[] | undefined> {
-    const { queries } = this.#follower!.view;
-    if (queries.conversation(conversationId) === undefined) {
-      return undefined;
-    }
-    let seqs: number[] = [];
-    if (query.branch === 'all') {
-      seqs = queries.allMessages(conversationId);
-    } else {
-      for (let next = queries.activeMessage(conversationId); next !== undefined; ) {
-        const step = queries.ancestors(next);
-        seqs.push(...step.seqs);
-        next = step.next;
-        await nextTurn();
-      }
-      seqs.reverse();
-    }
-    const messages: Message[] = [];
-    let deadline = performance.now() + sliceMs;
-    for (const seq of seqs) {
-      messages.push(queries.messageAt(seq)!);
-      if (performance.now() > deadline) {
-        await nextTurn();
-        deadline = performance.now() + sliceMs;
-      }
-    }
-    return messages;
-  }
-
-  /**
-   * Ends the messages whose writers died.
-   * @returns those that this window could not end, because the store cannot be written
-   */
-  async #interruptDeadWriters(conversationId?: string): Promise<ReadonlySet<string>> {
-    const left = new Set<string>();
-    const end = async ({ id, writer }: StreamingMessage): Promise<void> => {
-      const payload = { id, session: writer?.session ?? '', at: this.#now() };
-      await this.#queue!.append(recordKind.interruptMessage, payload).catch((error: unknown) => {
-        this.options.log.debug(`store: message ${id} stays as it is on disk: ${String(error)}`);
-        left.add(id);
-      });
-    };
-    const ends: Promise<void>[] = [];
-    for (const message of this.#follower!.view.queries.streamingMessages(conversationId)) {
-      if (!(await this.#isBeingWritten(message))) {
-        ends.push(end(message));
-      }
-    }
-    await Promise.all(ends);
-    return left;
-  }
-
-  async #isBeingWritten({ writer, updatedAt }: StreamingMessage): Promise<boolean> {
-    return writer !== undefined && isWriterAlive(writer, await this.#identify(), this.#now() - updatedAt);
-  }
-
-  async #identify(): Promise<Writer> {
-    return (this.#writer ??= await createWriter());
   }
 
   #onApplied(records: readonly AppliedRecord[], loading: boolean): void {
@@ -411,19 +353,8 @@ export class DataStore {
 
   #onReload(before: View, after: View): void {
     this.#watch();
-    const old = before.queries.conversationTimes();
-    const changes: OriginatedChange[] = [];
-    const add = (kind: 'created' | 'updated' | 'deleted', id: string): void => {
-      changes.push({ change: { topic: 'conversation', kind, id }, origin: 'remote' });
-    };
-    for (const [id, updatedAt] of after.queries.conversationTimes()) {
-      if (old.get(id) !== updatedAt) {
-        add(old.has(id) ? 'updated' : 'created', id);
-      }
-      old.delete(id);
-    }
-    [...old.keys()].forEach((id) => add('deleted', id));
-    this.#emit(changes);
+    const [old, now] = [before.queries.conversationTimes(), after.queries.conversationTimes()];
+    this.#emit(compareConversations(old, now));
   }
 
   #emit(changes: readonly OriginatedChange[]): void {

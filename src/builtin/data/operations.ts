@@ -156,7 +156,7 @@ export function decodePayload<N extends keyof typeof operationSchema>(
     return undefined;
   }
   const parsed = v.safeParse(operationSchema[name], value);
-  return parsed.success ? (parsed.output as Payload<N>) : undefined;
+  return parsed.success ? (parsed.output) : undefined;
 }
 
 export function encodePayload(payload: object): Uint8Array {

@@ -16,7 +16,7 @@ export function loadSqlite(wasmPath?: string): Promise<SqlJsStatic> {
       return initialise();
     }
     const bytes = await fs.readFile(wasmPath);
-    return initialise({ wasmBinary: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
+    return initialise({ wasmBinary: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) });
   })();
   loading.catch(() => (loading = undefined));
   return loading;

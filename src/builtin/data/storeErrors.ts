@@ -7,7 +7,7 @@ import { errorCodeOf } from './storeFiles';
 /** The JanError for a file system's error. A JanError passes through. */
 export function toStoreError(error: unknown, action: 'read' | 'write', directory: string): JanError {
   if (isJanError(error)) {
-    return error as JanError;
+    return error;
   }
   const reason = errorCodeOf(error);
   const options = { cause: error, details: { directory, reason: reason || String(error) } };

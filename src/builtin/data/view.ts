@@ -160,7 +160,12 @@ export class View {
     if (payload.activeMessageId !== undefined) {
       const message = this.#messageSeq(payload.activeMessageId);
       if (message === undefined || message[1] !== seq) {
-        return messageMissing(payload.activeMessageId);
+        return {
+          type: 'refused',
+          code: 'invalid-argument',
+          message: 'The message to show is not one of this conversation. Pick one of its messages.',
+          id: payload.activeMessageId,
+        };
       }
       active = message[0]!;
     }
