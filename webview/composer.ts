@@ -1,7 +1,7 @@
 // <jan-composer>: the box for the next message, the model that will answer, and Send or Stop.
 // Must not know: messages already sent, but for the last one's text.
 
-import { html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { DraftItem, ModelItem } from '../src/protocol/chatProtocol';
 import { fill } from './format';
 import { postToHost } from './host';
@@ -82,6 +82,7 @@ export class Composer extends LitElement {
       <div class="composer-bar">
         ${this.#picker()}
         <span class="spacer"></span>
+        ${this.#place()}
         ${this.isAnswering
           ? iconButton({
               icon: 'debug-stop',
@@ -116,13 +117,25 @@ export class Composer extends LitElement {
       aria-label="${strings().pickModel}: ${hints.join('. ')}"
       @click=${() => postToHost({ type: 'pickModel' })}
     >
-      ${model.state === 'loading' ? progressRing(loading) : icon(model.remote ? 'cloud' : 'chip')}
+      ${model.state === 'loading' ? progressRing(loading) : icon('chip')}
       <span class="picker-name">${name}</span>
+      ${model.starter ? html`<span class="picker-tag">${strings().starterTag}</span>` : nothing}
       ${model.state === 'loading' && model.progress !== null
         ? html`<span class="picker-progress">${Math.round(model.progress * 100)} %</span>`
-        : ''}
+        : nothing}
       ${icon('chevron-down')}
     </button>`;
+  }
+
+  /** Does what is written leave this machine? Always in sight. */
+  #place(): TemplateResult | typeof nothing {
+    const { id, remote } = this.model;
+    if (id === null || this.model.state === 'unknown') {
+      return nothing;
+    }
+    return html`<span class="place ${remote ? 'is-remote' : ''}" title=${remote ? strings().remote : strings().local}>
+      ${icon(remote ? 'cloud' : 'lock')}<span>${remote ? strings().remoteTag : strings().localTag}</span>
+    </span>`;
   }
 
   #onInput(event: InputEvent): void {

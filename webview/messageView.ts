@@ -75,8 +75,11 @@ export class MessageView extends LitElement {
     return html`<article class="message user" aria-label=${strings().you}>
       ${this.isEditing
         ? this.#editor()
-        : html`<div class="bubble"><jan-markdown .source=${message.content}></jan-markdown></div>`}
-      ${this.isEditing ? nothing : this.#footer()}
+        : html`<div class="bubble-row">
+              ${this.#actions()}
+              <div class="bubble"><jan-markdown .source=${message.content}></jan-markdown></div>
+            </div>
+            ${this.#branches()}`}
     </article>`;
   }
 
@@ -95,7 +98,7 @@ export class MessageView extends LitElement {
       ${message.content === ''
         ? nothing
         : html`<jan-markdown .streaming=${isStreaming} .source=${message.content}></jan-markdown>`}
-      ${this.#status()} ${this.#error()} ${isStreaming && message.content === '' ? nothing : this.#footer()}
+      ${this.#status()} ${this.#error()} ${this.#footer()}
     </article>`;
   }
 
@@ -138,36 +141,41 @@ export class MessageView extends LitElement {
     </div>`;
   }
 
-  #footer(): TemplateResult {
+  #footer(): TemplateResult | typeof nothing {
+    const { message } = this;
+    if (message.content === '' && message.branch === null) {
+      return nothing;
+    }
+    return html`<div class="footer ${this.isLast ? 'is-last' : ''}">
+      ${this.#branches()} ${message.status === 'streaming' ? nothing : this.#actions()} ${this.#stats()}
+    </div>`;
+  }
+
+  #actions(): TemplateResult {
     const { message } = this;
     const isMine = message.role === 'user';
-    const canChange = !this.isBusy;
-    return html`<div class="footer ${this.isLast ? 'is-last' : ''}">
-      ${this.#branches()}
-      <div class="actions">
-        ${message.content === ''
-          ? nothing
-          : iconButton({
-              icon: 'copy',
-              label: strings().copy,
-              onClick: (event) => {
-                postToHost({ type: 'copy', text: message.content });
-                showDone(event.currentTarget as Element, strings().copied);
-              },
-            })}
-        ${isMine
-          ? iconButton({ icon: 'edit', label: strings().edit, isDisabled: !canChange, onClick: () => this.#edit() })
-          : nothing}
-        ${!isMine || this.isLast
-          ? iconButton({
-              icon: 'refresh',
-              label: strings().regenerate,
-              isDisabled: !canChange,
-              onClick: () => postToHost({ type: 'regenerate', messageId: message.id }),
-            })
-          : nothing}
-      </div>
-      ${this.#stats()}
+    return html`<div class="actions">
+      ${message.content === ''
+        ? nothing
+        : iconButton({
+            icon: 'copy',
+            label: strings().copy,
+            onClick: (event) => {
+              postToHost({ type: 'copy', text: message.content });
+              showDone(event.currentTarget as Element, strings().copied);
+            },
+          })}
+      ${isMine
+        ? iconButton({ icon: 'edit', label: strings().edit, isDisabled: this.isBusy, onClick: () => this.#edit() })
+        : nothing}
+      ${!isMine || this.isLast
+        ? iconButton({
+            icon: 'refresh',
+            label: strings().regenerate,
+            isDisabled: this.isBusy,
+            onClick: () => postToHost({ type: 'regenerate', messageId: message.id }),
+          })
+        : nothing}
     </div>`;
   }
 

@@ -183,6 +183,9 @@ export interface ChatStrings {
   readonly local: string;
   readonly remote: string;
   readonly starter: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  readonly starterTag: string;
   readonly dismiss: string;
   readonly announceGenerating: string;
   readonly announceComplete: string;

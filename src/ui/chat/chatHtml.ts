@@ -15,13 +15,13 @@ export interface ChatPage {
 /**
  * Nothing is loaded from anywhere but the extension itself, nothing is sent anywhere, and images are local or inline:
  * an image of a remote address would carry the conversation away in its query. Styles need no `unsafe-inline`: the
- * toolkit uses constructed style sheets.
+ * toolkit uses constructed style sheets, and one style element that takes its nonce from the page's `csp-nonce`.
  */
 export function contentSecurityPolicy(cspSource: string, nonce: string): string {
   return [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
-    `style-src ${cspSource}`,
+    `style-src ${cspSource} 'nonce-${nonce}'`,
     `img-src ${cspSource} data:`,
     `font-src ${cspSource}`,
     "connect-src 'none'",
@@ -41,6 +41,7 @@ export function createChatHtml(page: ChatPage): string {
     <meta charset="utf-8">
     <meta http-equiv="Content-Security-Policy" content="${escape(contentSecurityPolicy(page.cspSource, page.nonce))}">
     <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta property="csp-nonce" content="${escape(page.nonce)}">
     ${styles}
     <title>${escape(page.title)}</title>
     <script nonce="${escape(page.nonce)}" src="${escape(page.script)}" defer></script>

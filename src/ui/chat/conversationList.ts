@@ -8,10 +8,12 @@ import type { Disposable } from '../../common/lifecycle';
 const pageSize = 100;
 const mostListed = 500;
 
+type Deleted = Pick<Conversation, 'id' | 'name'>;
+
 export class ConversationList implements Disposable {
   #conversations: readonly Conversation[] = [];
   #limit = pageSize;
-  readonly #deleting = new Map<string, { readonly conversation: Conversation; readonly timer: ReturnType<typeof setTimeout> }>();
+  readonly #deleting = new Map<string, { readonly conversation: Deleted; readonly timer: ReturnType<typeof setTimeout> }>();
 
   /**
    * @param undoMs how long a deletion can be taken back
@@ -33,12 +35,8 @@ export class ConversationList implements Disposable {
   }
 
   /** The newest deletion that can be taken back. */
-  get undo(): Conversation | undefined {
+  get undo(): Deleted | undefined {
     return [...this.#deleting.values()].at(-1)?.conversation;
-  }
-
-  isDeleting(id: string): boolean {
-    return this.#deleting.has(id);
   }
 
   async load(): Promise<void> {
@@ -60,10 +58,10 @@ export class ConversationList implements Disposable {
 
   /** Out of sight at once, deleted when the time to take it back is over. */
   delete(id: string): void {
-    const conversation = this.#conversations.find((one) => one.id === id);
-    if (conversation === undefined || this.#deleting.has(id)) {
+    if (this.#deleting.has(id)) {
       return;
     }
+    const conversation = this.#conversations.find((one) => one.id === id) ?? { id, name: '' };
     const timer = setTimeout(() => void this.#deleteNow(id), this.undoMs);
     this.#deleting.set(id, { conversation, timer });
     this.onChange();

@@ -4,7 +4,7 @@
 import type { JanErrorCode } from '../../api/jan';
 import type { ChatAction } from '../../protocol/chatProtocol';
 
-const noModel: readonly ChatAction[] = ['downloadModel', 'addModelFile', 'pickModel'];
+const noModel: readonly ChatAction[] = ['downloadModel', 'addModelFile'];
 const badModel: readonly ChatAction[] = ['pickModel', 'downloadModel', 'showLog'];
 const engine: readonly ChatAction[] = ['retry', 'showLog'];
 const answer: readonly ChatAction[] = ['retry', 'pickModel', 'showLog'];
@@ -12,7 +12,7 @@ const store: readonly ChatAction[] = ['retry', 'showLog'];
 
 const actionsByCode: Readonly<Partial<Record<JanErrorCode, readonly ChatAction[]>>> = {
   'no-model': noModel,
-  'model-not-found': noModel,
+  'model-not-found': ['pickModel', ...noModel],
   'model-file-missing': badModel,
   'model-invalid': badModel,
   'model-load-failed': ['pickModel', 'retry', 'showLog'],
