@@ -39,7 +39,9 @@ export async function chooseVSCode() {
     const cause = error.cause?.code ?? error.message;
     const reason = `the VS Code server, because desktop VS Code cannot be downloaded here (${cause})`;
     if (process.platform === 'win32') {
-      throw new Error(`Windows wants ${reason.replace('the VS Code server, because ', '')}. Connect or set JAN_VSCODE.`);
+      throw new Error(`Desktop VS Code cannot be downloaded (${cause}). Connect, or name one with JAN_VSCODE.`, {
+        cause: error,
+      });
     }
     return { executable: launcher, reason };
   }

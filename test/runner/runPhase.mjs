@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { finished } from 'node:stream/promises';
 import { environmentWithNode24, repositoryRoot } from '../../scripts/dev/node24.mjs';
 import { spawnGuarded } from '../../scripts/dev/processTree.mjs';
 
@@ -38,7 +39,9 @@ export async function runPhase(phase, extraEnvironment) {
   const linger = watchLingering(resultFile, () =>
     breakOff(`went on for ${lingerMs / 1000} s after its last test: something was left open`),
   );
+  const printed = Promise.all([finished(guarded.process.stdout), finished(guarded.process.stderr)]).catch(() => {});
   const { code } = await guarded.exited;
+  await printed;
   clearTimeout(limit);
   linger.stop();
   const counts = phase.kind === 'tests' ? readResult(resultFile) : { passed: 0, failed: 0, pending: [], failures: [] };

@@ -3,6 +3,8 @@
 
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as browserModule from '../../../scripts/dev/browser.mjs';
+import type * as serverModule from '../../../scripts/dev/vscodeServer.mjs';
 
 export type { ProcessEntry } from '../../../scripts/dev/processTree.mjs';
 export type { VSCodeServer } from '../../../scripts/dev/vscodeServer.mjs';
@@ -13,6 +15,5 @@ export const repositoryRoot = process.cwd();
 const load = async <T>(name: string): Promise<T> =>
   (await import(pathToFileURL(path.join(repositoryRoot, 'scripts', 'dev', name)).href)) as T;
 
-export const { startVSCodeServer, windowUrl } =
-  await load<typeof import('../../../scripts/dev/vscodeServer.mjs')>('vscodeServer.mjs');
-export const { launchBrowser } = await load<typeof import('../../../scripts/dev/browser.mjs')>('browser.mjs');
+export const { startVSCodeServer, windowUrl } = await load<typeof serverModule>('vscodeServer.mjs');
+export const { launchBrowser } = await load<typeof browserModule>('browser.mjs');
