@@ -34,8 +34,13 @@ export interface CommandsOptions {
 export function registerCommands(options: CommandsOptions): Disposable {
   const { api, log, chat } = options;
   const owned = new DisposableStore();
-  owned.add(registerModelCommands({ api, log }));
-  owned.add(registerDownloadCommands({ api, log, showModels: () => focusView(viewIds.models) }));
+  const chatWith = async (modelId: string): Promise<void> => {
+    await chat.setModel(modelId);
+    await chat.focusInput();
+    await runCommand(commandIds.loadModel, modelId);
+  };
+  owned.add(registerModelCommands({ api, log, chatWith }));
+  owned.add(registerDownloadCommands({ api, log, chatWith, showModels: () => focusView(viewIds.models) }));
 
   const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {
     owned.add(registerCommand(id, (() => withErrors(act, log))));

@@ -18,9 +18,11 @@ export interface DownloadCommandsOptions {
   readonly log: Logger;
   /** Shows where the download can be followed. */
   readonly showModels: () => Promise<void>;
+  /** Loads a model and opens the chat with it. */
+  readonly chatWith: (modelId: string) => Promise<void>;
 }
 
-export function registerDownloadCommands({ api, log, showModels }: DownloadCommandsOptions): Disposable {
+export function registerDownloadCommands({ api, log, showModels, chatWith }: DownloadCommandsOptions): Disposable {
   const { l10n } = vscode;
   const owned = new DisposableStore();
   /** Started by this window: only of these the user is told how they end. */
@@ -43,8 +45,7 @@ export function registerDownloadCommands({ api, log, showModels }: DownloadComma
       const chat = l10n.t('Load and Chat');
       const message = l10n.t('{0} is downloaded and verified.', download.name);
       if ((await vscode.window.showInformationMessage(message, chat)) === chat) {
-        await runCommand(commandIds.openChat);
-        await runCommand(commandIds.loadModel, download.modelId);
+        await withErrors(() => chatWith(download.modelId), log);
       }
     } else if (download.status === 'failed') {
       started.delete(download.id);

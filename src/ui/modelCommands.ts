@@ -15,9 +15,11 @@ import { registerCommand, runCommand } from './vscodeIds';
 export interface ModelCommandsOptions {
   readonly api: JanApi;
   readonly log: Logger;
+  /** Loads a model and opens the chat with it. */
+  readonly chatWith: (modelId: string) => Promise<void>;
 }
 
-export function registerModelCommands({ api, log }: ModelCommandsOptions): Disposable {
+export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptions): Disposable {
   const { l10n } = vscode;
   const owned = new DisposableStore();
   /** Loads under way from this window, to be given up when the model is unloaded meanwhile. */
@@ -47,15 +49,15 @@ export function registerModelCommands({ api, log }: ModelCommandsOptions): Dispo
     for (const uri of uris ?? []) {
       await withErrors(async () => {
         const model = await api.models.addModelFile(uri.fsPath);
-        void offerToLoad(model.id, l10n.t('{0} was added. Its file stays where it is.', model.name));
+        void offerToChat(model.id, l10n.t('{0} was added. Its file stays where it is.', model.name));
       }, log);
     }
   };
 
-  const offerToLoad = async (modelId: string, message: string): Promise<void> => {
-    const loadIt = l10n.t('Load');
-    if ((await vscode.window.showInformationMessage(message, loadIt)) === loadIt) {
-      await withErrors(() => load(modelId), log);
+  const offerToChat = async (modelId: string, message: string): Promise<void> => {
+    const chat = l10n.t('Load and Chat');
+    if ((await vscode.window.showInformationMessage(message, chat)) === chat) {
+      await withErrors(() => chatWith(modelId), log);
     }
   };
 
