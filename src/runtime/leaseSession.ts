@@ -89,18 +89,19 @@ export class LeaseSession {
 
   sendState(state: RuntimeState): void {
     if (this.#greeted) {
-      this.#notify(stateNotification, state);
+      void this.#notify(stateNotification, state);
     }
   }
 
-  sendStopping(reason: string): void {
-    this.#notify(stoppingNotification, { reason });
+  /** Resolves when it has been written. */
+  sendStopping(reason: string): Promise<void> {
+    return this.#notify(stoppingNotification, { reason });
   }
 
   #handleEngineRequests(): void {
     const { engine } = this.options;
     this.#handle(loadModelRequest, (params, signal) =>
-      engine.load(params, (fraction) => this.#notify(loadProgressNotification, { modelId: params.modelId, fraction }), signal),
+      engine.load(params, (fraction) => void this.#notify(loadProgressNotification, { modelId: params.modelId, fraction }), signal),
     );
     this.#handle(unloadModelRequest, async ({ modelId }) => {
       await engine.unload(modelId);
@@ -111,7 +112,7 @@ export class LeaseSession {
     this.#handle(chatRequest, async (params, signal) => {
       const { requestId } = params;
       const waiting = setInterval(
-        () => this.#notify(chatProgressNotification, { requestId, promptTokens: 0, processedTokens: 0 }),
+        () => void this.#notify(chatProgressNotification, { requestId, promptTokens: 0, processedTokens: 0 }),
         signOfLifeMs,
       );
       try {
@@ -120,11 +121,11 @@ export class LeaseSession {
           {
             onPiece: (piece) => {
               clearInterval(waiting);
-              this.#notify(chatTextNotification, { requestId, ...piece });
+              void this.#notify(chatTextNotification, { requestId, ...piece });
             },
             onProgress: (promptTokens, processedTokens) => {
               clearInterval(waiting);
-              this.#notify(chatProgressNotification, { requestId, promptTokens, processedTokens });
+              void this.#notify(chatProgressNotification, { requestId, promptTokens, processedTokens });
             },
           },
           signal,
@@ -168,9 +169,7 @@ export class LeaseSession {
     });
   }
 
-  #notify<P extends v.GenericSchema>(descriptor: NotificationDescriptor<P>, params: v.InferInput<P>): void {
-    if (!this.#gone.signal.aborted) {
-      void this.#connection.sendNotification(descriptor.method, params as object).catch(() => undefined);
-    }
+  #notify<P extends v.GenericSchema>(descriptor: NotificationDescriptor<P>, params: v.InferInput<P>): Promise<void> {
+    return this.#gone.signal.aborted ? Promise.resolve() : this.#connection.sendNotification(descriptor.method, params as object).catch(() => undefined);
   }
 }

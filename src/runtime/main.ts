@@ -65,8 +65,9 @@ function run(): void {
   });
 
   function shutdown(reason: string): void {
-    sessions.forEach((session) => session.sendStopping(reason));
-    setImmediate(() => leases.exit());
+    const told = Promise.all([...sessions].map((session) => session.sendStopping(reason)));
+    const patience = new Promise((resolve) => setTimeout(resolve, 500));
+    void Promise.race([told, patience]).then(() => leases.exit());
   }
 }
 

@@ -92,6 +92,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     const connection = this.supervisor.current;
     if (connection !== undefined) {
       await connection.request(unloadModelRequest, { modelId });
+      this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
     }
   }
 

@@ -26,6 +26,8 @@ const crashLimit = 5;
 const crashWindowMs = 3 * 60_000;
 /** From spawn to first answer; a cold disk and an antivirus take their time. */
 const startDeadlineMs = 30_000;
+/** How long a process that was asked to end may take, ms. */
+const exitPatienceMs = 5000;
 /** The exit of our own child is reported a moment after its socket closes. */
 const exitNoticeMs = 1000;
 
@@ -90,7 +92,7 @@ export class RuntimeSupervisor implements Disposable {
         // It does not listen any more: no more reason to be polite. Only ever the process that we talk to.
         killProcess(connection.pid);
       });
-      const patience = setTimeout(() => killProcess(connection.pid), 2000);
+      const patience = setTimeout(() => killProcess(connection.pid), exitPatienceMs);
       await gone;
       clearTimeout(patience);
     }

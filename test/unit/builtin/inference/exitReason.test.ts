@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { crashError, exitWords } from '../../../../src/builtin/inference/exitReason';
+import { runtimeEnvironment } from '../../../../src/builtin/inference/runtimeProcess';
+
+describe('how an engine ended', () => {
+  it('is said in words, with what to do', () => {
+    const error = crashError({ code: null, signal: 'SIGKILL' });
+    assert.equal(error.code, 'engine-crashed');
+    assert.equal(error.message, 'The engine was killed (SIGKILL), perhaps because memory ran out. Send the message again to restart it.');
+  });
+
+  it('tells the causes apart, also as a shell or Windows reports them', () => {
+    const words = [
+      exitWords({ code: null, signal: 'SIGILL' }),
+      exitWords({ code: 133, signal: null }),
+      exitWords({ code: null, signal: 'SIGABRT' }),
+      exitWords({ code: null, signal: 'SIGSEGV' }),
+      exitWords({ code: -1073741819, signal: null }),
+      exitWords({ code: 7, signal: null }),
+      exitWords(undefined),
+    ];
+    assert.equal(new Set(words).size, words.length);
+    assert.match(words[1]!, /SIGTRAP/);
+    assert.match(words[4]!, /access violation/);
+    assert.match(words[5]!, /exit code 7/);
+  });
+});
+
+describe('the environment of the engine', () => {
+  it('holds what native code needs and nothing that may be secret or change Node', () => {
+    const env = runtimeEnvironment({ PATH: '/bin', HOME: '/h', NODE_OPTIONS: '--inspect', OPENAI_API_KEY: 'k', VSCODE_IPC_HOOK: 'x', ELECTRON_X: 'y' });
+    assert.deepEqual(env, { ELECTRON_RUN_AS_NODE: '1', PATH: '/bin', HOME: '/h' });
+  });
+});

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
+import { testModelPath } from '../../../fixtures/gguf/testModels';
+import { ask, createHarness, isAlive, modelAt, processEnd, type Harness } from './inferenceHarness';
+
+const hello = [{ role: 'user' as const, content: 'Hello' }];
+
+/** A window in a process of its own: leases the engine, asks for a long answer, and reports that text comes. */
+const otherWindow = `
+  import { createRequire } from 'node:module';
+  import { connect } from 'node:net';
+  const { createMessageConnection, StreamMessageReader, StreamMessageWriter } = createRequire(process.cwd() + '/package.json')('vscode-jsonrpc/node');
+  const socket = connect(process.argv[1]);
+  const rpc = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket));
+  rpc.onNotification('chatText', () => process.stdout.write('text\\n'));
+  rpc.listen();
+  await rpc.sendRequest('hello', { protocolVersion: 1, client: 'other window' });
+  await rpc.sendRequest('loadModel', { modelId: 'null', path: process.argv[2] });
+  const messages = [{ role: 'user', content: 'A long story, please' }];
+  await rpc.sendRequest('chat', { requestId: '1', modelId: 'null', messages, sampling: {}, maxTokens: 8000 });
+`;
+
+describe('windows that share the engine', function () {
+  this.timeout(90_000);
+  let directory: string;
+  let windows: Harness[];
+  let children: ChildProcess[];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(os.tmpdir(), 'jan-rt-'));
+    windows = [];
+    children = [];
+  });
+
+  afterEach(async () => {
+    children.forEach((child) => child.kill('SIGKILL'));
+    const pids = await Promise.all(windows.map(async ({ api }) => (await api.inference.getEngineState()).pid));
+    await Promise.all(windows.map((window) => window.dispose()));
+    await Promise.all(pids.map((pid) => processEnd(pid, 2000)));
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function openWindow(): Promise<Harness> {
+    const window = await createHarness([modelAt('null', await testModelPath('null'))], { directory });
+    windows.push(window);
+    return window;
+  }
+
+  it('get one process, also when they start at the same instant', async () => {
+    const four = await Promise.all([openWindow(), openWindow(), openWindow(), openWindow()]);
+    const loaded = await Promise.all(four.map(({ api }) => api.inference.initModel('null')));
+    assert.deepEqual(loaded.map(({ status }) => status), ['ready', 'ready', 'ready', 'ready']);
+    const states = await Promise.all(four.map(({ api }) => api.inference.getEngineState()));
+    assert.equal(new Set(states.map(({ pid }) => pid)).size, 1);
+    if (process.platform !== 'win32') {
+      assert.equal((await stat(directory)).mode & 0o777, 0o700);
+    }
+  });
+
+  it('do not interrupt each other: one is killed in mid-answer, the other\'s answer goes on', async () => {
+    const window = await openWindow();
+    await window.api.inference.initModel('null');
+    const { pid } = await window.api.inference.getEngineState();
+    const other = spawn(
+      process.execPath,
+      ['--input-type=module', '-e', otherWindow, await prepareRuntimeAddress(directory), await testModelPath('null')],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    children.push(other);
+    await once(other.stdout, 'data');
+    let killed = false;
+    const { last } = await ask(window.api, { messages: hello, maxTokens: 3000, modelId: 'null' }, undefined, () => {
+      if (!killed) {
+        killed = other.kill('SIGKILL');
+      }
+    });
+    assert.ok(killed);
+    assert.equal(last.usage!.completionTokens, 3000);
+    assert.equal((await window.api.inference.getEngineState()).pid, pid);
+  });
+
+  it('closing one of them, the one that started the engine, leaves it to the other', async () => {
+    const first = await openWindow();
+    await first.api.inference.initModel('null');
+    const second = await openWindow();
+    await second.api.inference.initModel('null');
+    const answer = ask(second.api, { messages: hello, maxTokens: 2000, modelId: 'null' });
+    windows.shift();
+    await first.dispose();
+    assert.equal((await answer).last.usage!.completionTokens, 2000);
+  });
+
+  it('see what the others have loaded, and unload it for all', async () => {
+    const first = await openWindow();
+    const second = await openWindow();
+    await second.api.inference.restartEngine();
+    const seen = new Promise<void>((resolve) =>
+      second.api.onDidChangeEngine(({ models }) => {
+        if (models[0]?.status === 'ready') {
+          resolve();
+        }
+      }),
+    );
+    await first.api.inference.initModel('null');
+    await seen;
+    await second.api.inference.stopModel('null');
+    assert.equal((await ask(first.api, { messages: hello, maxTokens: 3, modelId: 'null' })).last.usage!.completionTokens, 3, 'it is loaded again');
+  });
+
+  it('leave no process behind: a window that is killed while it alone is answered', async () => {
+    const window = await openWindow();
+    await window.api.inference.initModel('null');
+    const { pid } = await window.api.inference.getEngineState();
+    const other = spawn(
+      process.execPath,
+      ['--input-type=module', '-e', otherWindow, await prepareRuntimeAddress(directory), await testModelPath('null')],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    children.push(other);
+    await once(other.stdout, 'data');
+    windows.shift();
+    await window.dispose();
+    assert.ok(isAlive(pid!), 'the other window still has it');
+    other.kill('SIGKILL');
+    assert.ok((await processEnd(pid, 1000)) <= 1000);
+  });
+
+  it('refuse a folder for the socket that others can write to', async function () {
+    if (process.platform === 'win32') {
+      console.log('      skipped: pipes lie in no folder');
+      this.skip();
+    }
+    await chmod(directory, 0o777);
+    await prepareRuntimeAddress(directory);
+    assert.equal((await stat(directory)).mode & 0o777, 0o700, 'our own folder is made private');
+    if (process.getuid?.() !== 0) {
+      await assert.rejects(prepareRuntimeAddress('/'), { code: 'engine-unavailable' });
+    }
+    const long = path.join(directory, 'x'.repeat(120));
+    assert.ok(Buffer.byteLength(await prepareRuntimeAddress(long)) <= 90, 'a path too long for a socket gets a short one');
+  });
+});

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { RuntimeConnection } from '../../../src/builtin/inference/runtimeConnection';
+import { JanError } from '../../../src/common/errors';
+import { nullLogger } from '../../../src/common/log';
+import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
+import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/testModels';
+import { isAlive, processEnd, runtimeEntry } from '../builtin/inference/inferenceHarness';
+
+/** The process itself, without a supervisor. */
+describe('runtime process', function () {
+  this.timeout(90_000);
+  let directory: string;
+  let address: string;
+  let children: ChildProcess[];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(os.tmpdir(), 'jan-rt-'));
+    address = process.platform === 'win32' ? `\\\\.\\pipe\\${path.basename(directory)}` : path.join(directory, 'r.sock');
+    children = [];
+  });
+
+  afterEach(async () => {
+    for (const child of children) {
+      child.kill('SIGKILL');
+    }
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function start(...args: string[]): ChildProcess {
+    const child = spawn(process.execPath, [runtimeEntry, '--listen', address, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    return child;
+  }
+
+  async function listening(child: ChildProcess): Promise<void> {
+    const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+    assert.equal(line.toString(), 'listening\n');
+  }
+
+  const open = (): Promise<RuntimeConnection> =>
+    RuntimeConnection.open(address, 'test', async () => new JanError('engine-crashed', 'gone'), nullLogger);
+
+  it('ends within a second of the last lease', async () => {
+    const child = start();
+    await listening(child);
+    const first = await open();
+    const second = await open();
+    first.dispose();
+    await second.request(getStateRequest, {});
+    second.dispose();
+    assert.ok((await processEnd(child.pid, 1000)) <= 1000);
+    assert.deepEqual(await readdir(directory), [], 'the socket is gone as well');
+  });
+
+  it('ends within a second of the last lease while the main thread is busy in a template that never ends', async () => {
+    const file = path.join(directory, 'hostile.gguf');
+    await writeTestModel(file, {
+      ...testModels.null,
+      chatTemplate: '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}',
+    });
+    const child = start();
+    await listening(child);
+    const connection = await open();
+    connection.request(loadModelRequest, { modelId: 'hostile', path: file }).catch(() => undefined);
+    // It hangs once a second question is not answered any more.
+    await notAnswered(connection);
+    connection.dispose();
+    assert.ok((await processEnd(child.pid, 1000)) <= 1000);
+  });
+
+  it('ends itself when the main thread hangs, so that pending calls reject', async () => {
+    const file = path.join(directory, 'hostile.gguf');
+    await writeTestModel(file, { ...testModels.null, chatTemplate: '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}' });
+    const child = start('--hang-ms', '2000');
+    await listening(child);
+    const connection = await open();
+    await assert.rejects(connection.request(loadModelRequest, { modelId: 'hostile', path: file }), { code: 'engine-crashed' });
+    await processEnd(child.pid, 1000);
+  });
+
+  it('ends by itself when no lease comes', async () => {
+    const child = start('--first-lease-ms', '300');
+    await listening(child);
+    assert.ok((await processEnd(child.pid, 3000)) >= 0);
+  });
+
+  it('takes a look at the socket for no lease, and does not end when it closes', async () => {
+    const child = start();
+    await listening(child);
+    const connection = await open();
+    for (let i = 0; i < 3; i++) {
+      const probe = connect(address);
+      await once(probe, 'connect');
+      probe.destroy();
+      await once(probe, 'close');
+    }
+    await connection.request(getStateRequest, {});
+    assert.ok(isAlive(child.pid!));
+    connection.dispose();
+  });
+
+  it('is one when several start at the same instant, also over the socket of a dead one', async function () {
+    if (process.platform === 'win32') {
+      console.log('      skipped: a pipe leaves no stale name behind');
+      this.skip();
+    }
+    const dead = start();
+    await listening(dead);
+    dead.kill('SIGKILL');
+    await once(dead, 'exit');
+    assert.deepEqual(await readdir(directory), ['r.sock'], 'a stale socket is there');
+    const starters = Array.from({ length: 6 }, () => start());
+    const outcomes = await Promise.all(
+      starters.map((child) =>
+        Promise.race([once(child.stdout!, 'data').then(() => 'listening'), once(child, 'exit').then(([code]) => `exit ${String(code)}`)]),
+      ),
+    );
+    assert.deepEqual(outcomes.sort(), ['exit 3', 'exit 3', 'exit 3', 'exit 3', 'exit 3', 'listening']);
+    const connection = await open();
+    assert.ok(starters.some(({ pid }) => pid === connection.pid));
+    connection.dispose();
+  });
+
+  it('answers nobody who does not say hello, and survives nonsense', async () => {
+    const child = start();
+    await listening(child);
+    const good = await open();
+    const rude: Socket = connect(address);
+    await once(rude, 'connect');
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'getState', params: {} });
+    rude.write(`Content-Length: ${body.length}\r\n\r\n${body}`);
+    const [answer] = (await once(rude, 'data')) as [Buffer];
+    assert.match(answer.toString(), /Say hello first/);
+    rude.write('Content-Length: 5\r\n\r\n{{{{{');
+    rude.write('Nonsense\r\n\r\n');
+    await good.request(getStateRequest, {});
+    rude.destroy();
+    good.dispose();
+  });
+
+  it('refuses what is out of range, before native code', async () => {
+    const child = start();
+    await listening(child);
+    const connection = await open();
+    const request = { requestId: '1', modelId: 'm', messages: [{ role: 'user' as const, content: 'x' }], sampling: { temperature: 99 } };
+    await assert.rejects(connection.request(chatRequest, request), { code: 'invalid-argument' });
+    await assert.rejects(connection.request(loadModelRequest, { modelId: 'm', path: '/x', contextLength: -1 }), { code: 'invalid-argument' });
+    connection.dispose();
+  });
+
+  it('keeps two answers apart, lets a third wait, and ends the answers of a lease with it', async () => {
+    const child = start();
+    await listening(child);
+    const one = await open();
+    const two = await open();
+    await one.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+    const heard = { one: '', two: '' };
+    one.onNotification(chatTextNotification, ({ text }) => (heard.one += text ?? ''));
+    two.onNotification(chatTextNotification, ({ text }) => (heard.two += text ?? ''));
+    const chat = (connection: RuntimeConnection, requestId: string, maxTokens: number) =>
+      connection.request(chatRequest, { requestId, modelId: 'null', messages: [{ role: 'user', content: `Question ${requestId}` }], sampling: { temperature: 0 }, maxTokens });
+    const endless = [chat(one, 'a', 8000), chat(one, 'b', 8000)];
+    endless.forEach((answer) => answer.catch(() => undefined));
+    const waits = chat(two, 'c', 20);
+    await stateUntil(two, ({ models }) => models[0]?.activeRequests === 2 && models[0].queuedRequests === 1);
+    one.dispose();
+    const result = await waits;
+    assert.equal(result.usage.completionTokens, 20);
+    assert.ok(heard.two.length > 0);
+    await stateUntil(two, ({ models }) => models[0]?.activeRequests === 0);
+    two.dispose();
+  });
+});
+
+async function notAnswered(connection: RuntimeConnection): Promise<void> {
+  for (;;) {
+    const answer = connection.request(getStateRequest, {}).catch(() => undefined);
+    const silent = new Promise<'silent'>((resolve) => setTimeout(() => resolve('silent'), 500));
+    if ((await Promise.race([answer, silent])) === 'silent') {
+      return;
+    }
+  }
+}
+
+/** Asks until the state is as wanted; mocha's time limit bounds it. */
+async function stateUntil(
+  connection: RuntimeConnection,
+  accepts: (state: RuntimeState) => boolean,
+): Promise<void> {
+  while (!accepts(await connection.request(getStateRequest, {}))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
