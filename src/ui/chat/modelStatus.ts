@@ -73,7 +73,8 @@ export class ModelStatus {
     }
     const chosen =
       modelId === undefined
-        ? (this.#models.find((model) => model.loaded && this.#runningOf(model.id)?.status !== 'unloading') ??
+        ? // The engine's, not any that calls itself loaded: a companion's backend is used when the user picks it.
+          (this.#models.find((model) => this.#runningOf(model.id)?.status === 'ready') ??
           this.#models.find((model) => this.#starterIds.has(model.id)) ??
           this.#models[0])
         : this.#models.find((model) => model.id === modelId);

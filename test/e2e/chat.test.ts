@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { ChatPanel } from './support/chatPanel';
+import { waitUntil } from './support/waitUntil';
+import { startWorkbench, type Workbench } from './support/workbench';
+import type { WorkbenchWindow } from './support/workbenchWindow';
+
+const root = process.cwd();
+/** A question whose answer takes long enough to be stopped. */
+const longQuestion = 'Give me the full tour';
+
+describe('chat, end to end', function () {
+  this.timeout(180_000);
+  let workbench: Workbench;
+  let window: WorkbenchWindow;
+  let chat: ChatPanel;
+
+  before(async () => {
+    workbench = await startWorkbench({ extensions: [root, path.join(root, 'companions/sample-plugin')] });
+    window = await workbench.openWindow();
+    chat = await ChatPanel.open(window);
+  });
+  after(async () => {
+    await workbench?.stop();
+  });
+
+  it('answers "What is Jan?" from the starter model in a fresh profile', async () => {
+    const answer = await chat.ask('What is Jan?');
+    assert.match(answer, /Jan/);
+    assert.match(answer, /VS Code|editor|chat|model/i);
+    assert.equal(await chat.answers.first().getAttribute('aria-label'), 'Jan Guide');
+    await chat.frame.getByText(/tokens\/s/).first().waitFor();
+    assert.equal(workbench.runtimePids().length, 1);
+  });
+
+  it('streams: the text grows while it is written', async () => {
+    await chat.newConversation();
+    await chat.send(longQuestion);
+    const early = await chat.begun(0);
+    const whole = await chat.finished(0);
+    assert.ok(whole.length > early.length, `${early.length} then ${whole.length} characters`);
+  });
+
+  it('stops a long answer with Escape and keeps what was written', async () => {
+    await chat.newConversation();
+    await chat.send(longQuestion);
+    await chat.begun(0);
+    await chat.input.press('Escape');
+    const stopped = await chat.finished(0);
+    await chat.answers.first().getByText('Stopped').waitFor();
+    assert.ok(stopped.length > 0);
+  });
+
+  it('regenerates as a branch and switches back', async () => {
+    await chat.newConversation();
+    const first = await chat.ask('What is a plugin?');
+    await chat.answers.first().hover();
+    await chat.button('Answer again').last().click();
+    await chat.frame.getByText('2/2').or(chat.frame.getByText('2 / 2')).first().waitFor();
+    await chat.finished(0);
+    await chat.button('Previous version').click();
+    await chat.frame.getByText('1/2').or(chat.frame.getByText('1 / 2')).first().waitFor();
+    assert.equal(await chat.finished(0), first);
+  });
+
+  it('breaks the line with Shift+Enter and does not send while an input method composes', async () => {
+    await chat.newConversation();
+    await chat.input.fill('one');
+    await chat.input.press('Shift+Enter');
+    await chat.input.pressSequentially('two');
+    assert.equal(await chat.input.inputValue(), 'one\ntwo');
+    await chat.input.dispatchEvent('keydown', { key: 'Enter', isComposing: true });
+    assert.equal(await chat.input.inputValue(), 'one\ntwo');
+    assert.equal(await chat.messages.count(), 0);
+    await chat.input.fill('');
+  });
+
+  it('renames a conversation in the list', async () => {
+    const list = await chat.openHistory();
+    const row = list.locator('.row').filter({ hasText: 'What is Jan?' });
+    await row.hover();
+    await row.getByRole('button', { name: 'Rename' }).click();
+    const field = list.locator('.rename');
+    await field.waitFor();
+    await field.locator('input').fill('My first chat');
+    await field.locator('input').press('Enter');
+    await list.getByText('My first chat').waitFor();
+    await list.getByText('My first chat').click();
+    assert.match(await chat.finished(0), /Jan/);
+  });
+
+  it('loses nothing when the window is reloaded', async () => {
+    const before = await chat.messages.count();
+    await window.reload();
+    chat = await ChatPanel.open(window);
+    await waitUntil('the conversation is back', async () => (await chat.messages.count()) === before);
+    await chat.frame.getByText('My first chat').first().waitFor();
+    const list = await chat.openHistory();
+    assert.ok((await list.locator('.row').count()) >= 4);
+    await window.page.keyboard.press('Escape');
+  });
+
+  it('goes on answering while the view is hidden', async () => {
+    await chat.newConversation();
+    await chat.send(longQuestion);
+    await chat.begun(0);
+    await window.openViewContainer('Explorer');
+    chat = await ChatPanel.open(window);
+    const whole = await chat.finished(0);
+    assert.ok(whole.length > 200, `${whole.length} characters`);
+    assert.equal(await chat.answers.first().getByText('Stopped').count(), 0);
+  });
+
+  it('shows the same conversations in a second window, live, with one engine', async () => {
+    const second = await workbench.openWindow();
+    const other = await ChatPanel.open(second);
+    const list = await other.openHistory();
+    await list.getByText('My first chat').click();
+    await waitUntil('the other window shows the messages', async () => (await other.messages.count()) >= 2);
+    await (await chat.openHistory()).getByText('My first chat').click();
+    const before = await other.messages.count();
+    await chat.ask('How do I stop an answer?');
+    await waitUntil('the other window shows the new messages', async () => (await other.messages.count()) === before + 2);
+    assert.equal(workbench.runtimePids().length, 1);
+    await second.close();
+  });
+
+  it('deletes a conversation, after a chance to undo', async () => {
+    const list = await chat.openHistory();
+    const row = list.locator('.row').filter({ hasText: 'My first chat' });
+    await row.hover();
+    await row.getByRole('button', { name: 'Delete' }).click();
+    await chat.button('Undo').click();
+    await list.getByText('My first chat').waitFor();
+  });
+
+  it('violates no content security policy and throws nothing in the panel', () => {
+    const bad = window.consoleLog.filter(
+      ({ type, text }) => type === 'pageerror' || (/Content Security Policy/.test(text) && /webview|fake\.html/.test(text)),
+    );
+    assert.deepEqual(bad, []);
+  });
+});
