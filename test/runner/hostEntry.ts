@@ -8,6 +8,7 @@ const testTimeoutMs = 30_000;
 
 /** Called by VS Code; a rejection makes VS Code exit with status 1. */
 export async function run(): Promise<void> {
+  process.setSourceMapsEnabled(true);
   const mocha = new Mocha({ ui: 'bdd', color: false, timeout: testTimeoutMs, reporter: CountingReporter });
   if (process.env['JAN_TEST_GREP']) {
     mocha.grep(new RegExp(process.env['JAN_TEST_GREP'], 'i'));
