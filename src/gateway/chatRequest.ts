@@ -18,12 +18,12 @@ const maxStops = 16;
 function numberIn(min: number, max: number, options: { readonly exclusiveMin?: boolean } = {}) {
   const inRange = (value: number): boolean => value <= max && (options.exclusiveMin === true ? value > min : value >= min);
   const message = `must be a number ${options.exclusiveMin === true ? `above ${min}, at most` : `from ${min} to`} ${max}`;
-  return v.nullish(v.pipe(v.number(message), v.check(inRange, message)));
+  return v.optional(v.pipe(v.number(message), v.check(inRange, message)));
 }
 
 function integerIn(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
-  return v.nullish(v.pipe(v.number(message), v.safeInteger(message), v.minValue(min, message), v.maxValue(max, message)));
+  return v.optional(v.pipe(v.number(message), v.safeInteger(message), v.minValue(min, message), v.maxValue(max, message)));
 }
 
 const stopMessage = `must be a non-empty string or at most ${maxStops} of them`;
@@ -31,7 +31,7 @@ const stopString = v.pipe(v.string(stopMessage), v.minLength(1, stopMessage), v.
 
 const bodySchema = v.object(
   {
-    model: v.nullish(v.pipe(v.string('must be the id of a model'), v.maxLength(500, 'must be the id of a model'))),
+    model: v.optional(v.pipe(v.string('must be the id of a model'), v.maxLength(500, 'must be the id of a model'))),
     messages: v.pipe(
       v.array(
         v.object(
@@ -50,8 +50,8 @@ const bodySchema = v.object(
       v.minLength(1, 'must hold at least one message'),
       v.maxLength(10_000, 'must hold at most 10000 messages'),
     ),
-    stream: v.nullish(v.boolean('must be true or false')),
-    stream_options: v.nullish(v.object({ include_usage: v.nullish(v.boolean('must be true or false')) }, 'must be an object')),
+    stream: v.optional(v.boolean('must be true or false')),
+    stream_options: v.optional(v.object({ include_usage: v.nullish(v.boolean('must be true or false')) }, 'must be an object')),
     temperature: numberIn(0, 2),
     top_p: numberIn(0, 1),
     top_k: integerIn(-1, 1000),
@@ -59,7 +59,7 @@ const bodySchema = v.object(
     seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     max_tokens: integerIn(1, int32Max),
     max_completion_tokens: integerIn(1, int32Max),
-    stop: v.nullish(v.union([stopString, v.pipe(v.array(stopString, stopMessage), v.maxLength(maxStops, stopMessage))], stopMessage)),
+    stop: v.optional(v.union([stopString, v.pipe(v.array(stopString, stopMessage), v.maxLength(maxStops, stopMessage))], stopMessage)),
     frequency_penalty: numberIn(-2, 2),
     presence_penalty: numberIn(-2, 2),
     repeat_penalty: numberIn(0, 10, { exclusiveMin: true }),
@@ -100,12 +100,13 @@ const neutralValues: Readonly<Record<string, (value: unknown) => boolean>> = {
 
 /** @throws HttpError 400 that names the field at fault. */
 export function parseChatRequest(body: unknown): ParsedChatRequest {
-  const parsed = v.safeParse(bodySchema, body, { abortEarly: true });
+  const present = withoutNulls(body);
+  const parsed = v.safeParse(bodySchema, present, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;
     throw refused(pathOf(issue), /^must /.test(issue.message) ? issue.message : 'is missing or of the wrong type');
   }
-  refuseUnsupported(body as Readonly<Record<string, unknown>>);
+  refuseUnsupported(present as Readonly<Record<string, unknown>>);
   const fields = parsed.output;
   return {
     request: {
@@ -113,15 +114,15 @@ export function parseChatRequest(body: unknown): ParsedChatRequest {
       messages: fields.messages.map(toMessage),
       maxTokens: maxTokensOf(fields),
       stop: stopsOf(fields),
-      temperature: fields.temperature ?? undefined,
+      temperature: fields.temperature,
       // 0 is allowed there and not here; the smallest share keeps the likeliest token only, which is what 0 means.
-      topP: fields.top_p === 0 ? Number.EPSILON : (fields.top_p ?? undefined),
-      topK: fields.top_k === -1 ? 0 : (fields.top_k ?? undefined),
-      minP: fields.min_p ?? undefined,
+      topP: fields.top_p === 0 ? Number.EPSILON : fields.top_p,
+      topK: fields.top_k === -1 ? 0 : fields.top_k,
+      minP: fields.min_p,
       seed: toUint32(fields.seed),
-      frequencyPenalty: fields.frequency_penalty ?? undefined,
-      presencePenalty: fields.presence_penalty ?? undefined,
-      repeatPenalty: fields.repeat_penalty ?? undefined,
+      frequencyPenalty: fields.frequency_penalty,
+      presencePenalty: fields.presence_penalty,
+      repeatPenalty: fields.repeat_penalty,
     },
     stream: fields.stream ?? false,
     includeUsage: fields.stream_options?.include_usage ?? false,
@@ -130,7 +131,7 @@ export function parseChatRequest(body: unknown): ParsedChatRequest {
 
 function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(body)) {
-    if (value === null || value === undefined || Object.hasOwn(bodySchema.entries, name) || ignoredFields.has(name)) {
+    if (Object.hasOwn(bodySchema.entries, name) || ignoredFields.has(name)) {
       continue;
     }
     const isNeutral = Object.hasOwn(neutralValues, name) ? neutralValues[name] : undefined;
@@ -183,22 +184,30 @@ function textOf(content: unknown, mayBeAbsent: boolean, param: string): string {
 }
 
 function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body): number | undefined {
-  if (older != null && newer != null && older !== newer) {
+  if (older !== undefined && newer !== undefined && older !== newer) {
     throw refused('max_completion_tokens', 'must not differ from max_tokens; send one of them');
   }
-  return newer ?? older ?? undefined;
+  return newer ?? older;
 }
 
 function stopsOf({ stop }: Body): readonly string[] | undefined {
-  if (stop == null || stop.length === 0) {
+  if (stop === undefined || stop.length === 0) {
     return undefined;
   }
   return typeof stop === 'string' ? [stop] : stop;
 }
 
 /** Seeds of the engine are 32 bits; others are folded into them, the same one always to the same. */
-function toUint32(seed: number | null | undefined): number | undefined {
-  return seed == null ? undefined : Number(BigInt.asUintN(32, BigInt(seed)));
+function toUint32(seed: number | undefined): number | undefined {
+  return seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed)));
+}
+
+/** `null` says the same as leaving the field out. */
+function withoutNulls(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return body;
+  }
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 
 function isEmpty(value: unknown): boolean {

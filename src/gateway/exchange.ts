@@ -76,7 +76,7 @@ export class EventStream {
   ) {
     this.#timer = setInterval(() => {
       if (this.#idle) {
-        this.write(': still working\n\n');
+        void this.write(': still working\n\n');
       }
       this.#idle = true;
     }, silenceMs);

@@ -45,7 +45,8 @@ export class SystemInformation implements Disposable {
 
   async graphics(): Promise<readonly GraphicsController[]> {
     const controllers = await this.#ask('graphics');
-    return Array.isArray(controllers) ? controllers.filter((one) => typeof one === 'object' && one !== null) : [];
+    const isController = (one: unknown): one is GraphicsController => typeof one === 'object' && one !== null;
+    return Array.isArray(controllers) ? (controllers as unknown[]).filter(isController) : [];
   }
 
   /** Undefined when the system does not say. */

@@ -17,8 +17,8 @@ function refusalOf(body: unknown): HttpError {
 
 /** What is set of the request beside its messages. */
 function requestOf(fields: Record<string, unknown>): Record<string, unknown> {
-  const { messages: _, ...rest } = parseChatRequest({ messages, ...fields }).request;
-  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const entries = Object.entries(parseChatRequest({ messages, ...fields }).request);
+  return Object.fromEntries(entries.filter(([name, value]) => name !== 'messages' && value !== undefined));
 }
 
 describe('parseChatRequest', () => {
@@ -112,7 +112,7 @@ describe('parseChatRequest', () => {
     ['temperature', 2.01],
     ['temperature', -0.01],
     ['temperature', '1'],
-    ['temperature', 1e999],
+    ['temperature', JSON.parse('1e999')],
     ['top_p', 1.1],
     ['top_p', -1],
     ['top_k', 1001],

@@ -309,7 +309,7 @@ describe('gateway with the openai client', () => {
     });
     const decoder = new TextDecoder();
     let text = '';
-    for await (const bytes of response.body!) {
+    for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {
       text += decoder.decode(bytes, { stream: true });
       if (text.includes(': still working\n\n')) {
         release.open();
