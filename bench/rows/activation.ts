@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { build } from 'esbuild';
 import { repositoryRoot } from '../../test/e2e/support/devTools';
 import { waitUntil } from '../../test/e2e/support/waitUntil';
 import { startWorkbench, type Workbench } from '../../test/e2e/support/workbench';
@@ -96,7 +97,7 @@ async function nextAccount(out: string, count: number): Promise<Account> {
   return account;
 }
 
-/** A copy of what ships, which activates only when asked to: in its own manifest it would with the window's start. */
+/** A copy of what ships (minified, as in the package), which activates only when asked to: in its own manifest it would with the window's start. */
 async function copyOurs(parent: string): Promise<{ readonly folder: string; readonly id: string }> {
   const folder = path.join(parent, 'ours');
   const manifest = JSON.parse(await readFile(path.join(repositoryRoot, 'package.json'), 'utf8')) as Record<string, unknown>;
@@ -113,6 +114,8 @@ async function copyOurs(parent: string): Promise<{ readonly folder: string; read
       await cp(path.join(repositoryRoot, 'dist', name), path.join(folder, 'dist', name), { recursive: true });
     }
   }
+  const bundle = path.join(folder, 'dist/extension.js');
+  await build({ entryPoints: [bundle], outfile: bundle, allowOverwrite: true, minify: true, platform: 'node', logLevel: 'error' });
   return { folder, id: `${String(manifest.publisher)}.${String(manifest.name)}` };
 }
 
