@@ -26,20 +26,35 @@ export function registerDownloadCommands({ api, log, showModels, chatWith }: Dow
   const { l10n } = vscode;
   const owned = new DisposableStore();
   /** Started by this window: only of these the user is told how they end. */
-  const started = new Map<string, DownloadRequest | undefined>();
+  const started = new Map<string, DownloadRequest>();
+  /** Ends that came before the call that started the download returned. */
+  const endedEarly = new Map<string, Download>();
+  let starting = 0;
 
   const start = async (request: DownloadRequest): Promise<void> => {
     await showModels();
-    // The view's bar until the download has begun; then its item in the tree says more.
-    const download = await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.models.downloadModel(request));
-    started.set(download.id, request);
+    starting += 1;
+    try {
+      // The view's bar until the download has begun; then its item in the tree says more.
+      const download = await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.models.downloadModel(request));
+      started.set(download.id, request);
+      void tellOfEnd(endedEarly.get(download.id) ?? download);
+    } finally {
+      starting -= 1;
+      if (starting === 0) {
+        endedEarly.clear();
+      }
+    }
   };
 
   const tellOfEnd = async (download: Download): Promise<void> => {
-    if (!started.has(download.id)) {
+    const request = started.get(download.id);
+    if (request === undefined) {
+      if (starting > 0) {
+        endedEarly.set(download.id, download);
+      }
       return;
     }
-    const request = started.get(download.id);
     if (download.status === 'completed') {
       started.delete(download.id);
       const chat = l10n.t('Load and Chat');
@@ -50,7 +65,7 @@ export function registerDownloadCommands({ api, log, showModels, chatWith }: Dow
     } else if (download.status === 'failed') {
       started.delete(download.id);
       const error = new JanError(download.error?.code ?? 'download-failed', l10n.t('{0} was not downloaded: {1}', download.name, download.error?.message ?? l10n.t('the reason is not known.')));
-      await showError(error, log, () => withErrors(() => (request === undefined ? resume(download) : start(request)), log));
+      await showError(error, log, () => withErrors(() => start(request), log));
     } else if (download.status === 'cancelled') {
       started.delete(download.id);
     }

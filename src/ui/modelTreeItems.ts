@@ -99,9 +99,10 @@ export function modelNode(model: Model, running: readonly RunningModel[], l10n: 
   const active = running.find((known) => known.modelId === model.id);
   const starter = model.source === 'starter';
   const description = joinFacts(
-    starter ? l10n.t('starter model') : model.quantization,
-    formatBytes(model.size),
+    starter ? l10n.t('starter model') : undefined,
     active === undefined ? undefined : active.status === 'ready' ? l10n.t('loaded') : runningState(active, l10n),
+    starter ? undefined : model.quantization,
+    formatBytes(model.size),
   );
   return {
     kind: 'model',

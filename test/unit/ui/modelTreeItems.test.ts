@@ -38,7 +38,7 @@ describe('buildModelTree', () => {
     assert.deepEqual(outline(tree), {
       Running: ['Qwen 3: ready · 5 GB'],
       Downloading: ['Gemma: 43 % · 100 B/s'],
-      Downloaded: ['Jan Guide: starter model · 4 MB', 'Qwen 3: Q4_K_M · 4.37 GB · loaded'],
+      Downloaded: ['Jan Guide: starter model · 4 MB', 'Qwen 3: loaded · Q4_K_M · 4.37 GB'],
       'Other Backends': ['GPT: acme · remote'],
       Recommended: ['Llama: 2 GB · fits', 'Big: 70 GB · too large'],
     });
