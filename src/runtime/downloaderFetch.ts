@@ -28,8 +28,15 @@ export interface RemoteFile {
   rangeable: boolean;
 }
 
-/** A response that says something is wrong for good, or for now. */
+let attempts = 0;
+
+/**
+ * One per attempt. The library's retries outlive its closing; they carry the attempt's mark in the URL's fragment,
+ * so that those of an earlier attempt are recognised and end.
+ */
 export class GuardedFetch {
+  readonly #mark = `#attempt-${++attempts}`;
+  readonly #closed = new AbortController();
   readonly #files = new Map<string, RemoteFile>();
   readonly #described = new Set<string>();
   readonly #streamed = new Set<string>();
@@ -43,13 +50,26 @@ export class GuardedFetch {
 
   constructor(private readonly options: GuardOptions) {}
 
-  expect(file: RemoteFile): void {
-    this.#files.set(file.url, file);
+  /** Announces a file; what comes back is the URL to give to the library. */
+  expect(file: RemoteFile): string {
+    const { href } = new URL(file.url);
+    this.#files.set(href, file);
+    return href + this.#mark;
   }
 
-  /** For `globalThis.fetch`: only URLs that were announced with `expect`. */
+  /** Ends what is under way and everything that still comes. */
+  close(): void {
+    this.#closed.abort(new DOMException('This attempt is over.', 'AbortError'));
+  }
+
+  /** For `globalThis.fetch`: only URLs that `expect` gave. */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input).href;
+    const marked = new URL(input instanceof Request ? input.url : input);
+    if (marked.hash !== this.#mark || this.#closed.signal.aborted) {
+      throw new DOMException('This attempt is over.', 'AbortError');
+    }
+    marked.hash = '';
+    const url = marked.href;
     const file = this.#files.get(url);
     if (file === undefined) {
       throw this.#fatal(new JanError('internal', 'The downloader was about to fetch something that nobody asked for.', { details: { host: new URL(url).host } }));
@@ -57,14 +77,15 @@ export class GuardedFetch {
     const range = new Headers(init?.headers).get('range') ?? undefined;
     if (range === undefined && !this.#described.has(url)) {
       this.#described.add(url);
-      return describe(file);
+      return describe(file, url + this.#mark);
     }
     if (range === undefined && this.#streamed.has(url)) {
       // A whole-file stream that broke would be continued at the wrong place by the library.
       throw this.#fatal(new JanError('network', 'The connection broke, and this server cannot continue a download. Start it again.', { details: { restart: true } }));
     }
     try {
-      return range === undefined ? await this.#whole(file, init?.signal) : await this.#part(file, range, init?.signal);
+      const signal = AbortSignal.any([this.#closed.signal, ...(init?.signal == null ? [] : [init.signal])]);
+      return range === undefined ? await this.#whole(file, signal) : await this.#part(file, range, signal);
     } catch (error) {
       this.lastProblem = error instanceof Error ? error.message : String(error);
       throw error;
@@ -72,10 +93,10 @@ export class GuardedFetch {
   };
 
   /** One request with redirects followed by hand. `location` is where the answer came from. */
-  async request(start: URL, init: { method: 'GET' | 'HEAD'; range?: string; signal?: AbortSignal | null; stopAtOtherHost?: boolean }): Promise<{ response: Response; location: URL }> {
+  async request(start: URL, init: { method: 'GET' | 'HEAD'; range?: string; signal?: AbortSignal; stopAtOtherHost?: boolean }): Promise<{ response: Response; location: URL }> {
     let url = start;
     for (let hop = 0; hop <= redirectLimit; hop++) {
-      await this.#checkAddress(url);
+      await this.checkAddress(url);
       const headers: Record<string, string> = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'jan-vscode' };
       if (init.range !== undefined) {
         headers['range'] = init.range;
@@ -83,7 +104,7 @@ export class GuardedFetch {
       if (this.options.token !== undefined && url.origin === this.options.hub.origin) {
         headers['authorization'] = `Bearer ${this.options.token}`;
       }
-      const response = await globalFetch(url, { method: init.method, headers, redirect: 'manual', signal: init.signal ?? undefined });
+      const response = await this.#answer(url, { method: init.method, headers, redirect: 'manual' }, init.signal);
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || location === null) {
         return { response, location: url };
@@ -98,7 +119,19 @@ export class GuardedFetch {
     throw this.#fatal(new JanError('download-failed', `${start.host} redirects in circles. Try again later.`));
   }
 
-  async #checkAddress(url: URL): Promise<void> {
+  /** As `fetch`, but does not wait for the first line of the answer longer than for a byte of a body. */
+  async #answer(url: URL, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new Error('the server did not answer')), this.options.stallMs);
+    try {
+      return await globalFetch(url, { ...init, signal: AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])]) });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @throws JanError when nothing may be fetched from there; that ends the download. */
+  async checkAddress(url: URL): Promise<void> {
     const { hub } = this.options;
     const local = isLoopback(hub.hostname);
     const secure = url.protocol === 'https:' || (url.protocol === 'http:' && local && isLoopback(url.hostname));
@@ -116,7 +149,7 @@ export class GuardedFetch {
     }
   }
 
-  async #open(file: RemoteFile, range: string | undefined, signal: AbortSignal | null | undefined): Promise<Response> {
+  async #open(file: RemoteFile, range: string | undefined, signal: AbortSignal): Promise<Response> {
     const known = this.#locations.get(file.url);
     if (known !== undefined) {
       const { response } = await this.request(known, { method: 'GET', range, signal });
@@ -134,7 +167,7 @@ export class GuardedFetch {
     return response;
   }
 
-  async #part(file: RemoteFile, range: string, signal: AbortSignal | null | undefined): Promise<Response> {
+  async #part(file: RemoteFile, range: string, signal: AbortSignal): Promise<Response> {
     const wanted = /^bytes=(\d+)-(\d+)$/.exec(range);
     const [start, end] = [Number(wanted?.[1]), Number(wanted?.[2])];
     const response = await this.#open(file, range, signal);
@@ -161,7 +194,7 @@ export class GuardedFetch {
     return this.#measured(response, end - start + 1);
   }
 
-  async #whole(file: RemoteFile, signal: AbortSignal | null | undefined): Promise<Response> {
+  async #whole(file: RemoteFile, signal: AbortSignal): Promise<Response> {
     const response = await this.#open(file, undefined, signal);
     if (response.status !== 200) {
       return this.#refused(response, file);
@@ -243,13 +276,13 @@ export class GuardedFetch {
 const globalFetch = globalThis.fetch;
 
 /** What the library's first, unranged request is for; answered without the network, from what is already known. */
-function describe(file: RemoteFile): Response {
+function describe(file: RemoteFile, url: string): Response {
   const headers = new Headers({ 'content-length': String(file.size) });
   if (file.rangeable) {
     headers.set('accept-ranges', 'bytes');
   }
   const response = new Response(null, { status: 200, headers });
-  Object.defineProperty(response, 'url', { value: file.url });
+  Object.defineProperty(response, 'url', { value: url });
   return response;
 }
 

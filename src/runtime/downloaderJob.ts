@@ -12,6 +12,8 @@ import { checkModelFile } from './modelFileCheck';
 
 const progressMs = 200;
 const housekeepingMs = 1_000;
+/** Without getting further for so many times the patience, a download ends. */
+const standstillFactor = 8;
 const defaultSpareBytes = 256 * 1024 * 1024;
 /** Restarts from zero: bytes of a changed file, a server without ranges, a resumed file with a wrong checksum. */
 const restartLimit = 3;
@@ -25,6 +27,8 @@ export class DownloadJobRun {
   #received = 0;
   #plan: DownloadPlan | undefined;
   #resumed = false;
+  /** The most that had arrived, and since when. */
+  #furthest = { bytes: 0, at: 0 };
 
   constructor(
     private readonly job: DownloadJob,
@@ -120,9 +124,10 @@ export class DownloadJobRun {
       if (withoutRanges) {
         file.rangeable = false;
       }
-      guard.expect(file);
     }
+    const [modelUri] = plan.files.map((file) => guard.expect(file));
     globalThis.fetch = guard.fetch;
+    this.#furthest = { bytes: this.#received, at: Date.now() };
     const { createModelDownloader } = await import('node-llama-cpp');
     const speed = new SpeedMeter();
     let downloadedSize = (): number => this.#received;
@@ -145,7 +150,7 @@ export class DownloadJobRun {
         );
         const fetching = async (): Promise<void> => {
           const downloader = await createModelDownloader({
-            modelUri: plan.files[0]!.url,
+            modelUri: modelUri!,
             dirPath: this.#unfinished.folder,
             fileName: localName,
             deleteTempFileOnCancel: false,
@@ -167,6 +172,7 @@ export class DownloadJobRun {
     } finally {
       timers.forEach((timer) => clearInterval(timer));
       this.#fatal = undefined;
+      guard.close();
       await this.#closeLibrary();
     }
   }
@@ -192,7 +198,12 @@ export class DownloadJobRun {
     await this.#saveState();
     await checkRoom(this.#unfinished.folder, 0, Math.min(this.job.minimumFreeBytes ?? defaultSpareBytes, 32 * 1024 * 1024));
     const patience = this.job.patienceMs ?? 120_000;
-    if (this.#cancelLibrary !== undefined && Date.now() - this.#guard.lastByteAt > patience) {
+    if (this.#received > this.#furthest.bytes) {
+      this.#furthest = { bytes: this.#received, at: Date.now() };
+    }
+    // Bytes may come without getting anywhere: the library begins a chunk of 5 MiB anew after each break.
+    const stuck = Date.now() - this.#furthest.at > patience * standstillFactor;
+    if (this.#cancelLibrary !== undefined && (stuck || Date.now() - this.#guard.lastByteAt > patience)) {
       throw asDownloadError(new Error(this.#guard.lastProblem ?? 'nothing arrived'), this.#guard);
     }
   }

@@ -35,6 +35,11 @@ export async function planDownload(job: DownloadJob, guard: GuardedFetch, signal
     const url = (revision: string): URL => new URL(`${job.repository}/resolve/${revision}/${name.split('/').map(encodeURIComponent).join('/')}`, hub);
     const head = await withAttempts((timeout) => guard.request(url(commit), { method: 'HEAD', signal: timeout, stopAtOtherHost: true }), signal);
     const { headers } = head.response;
+    const location = headers.get('location');
+    if (location !== null) {
+      // Refused now, before anything is stored, rather than with the first byte.
+      await guard.checkAddress(new URL(location, head.location));
+    }
     const named = headers.get('x-repo-commit') ?? '';
     if (/^[0-9a-f]{40}$/.test(named)) {
       commit = named;
