@@ -30,7 +30,7 @@ async function main() {
   const only = position < 0 ? undefined : (args[position + 1] ?? '').split(',').filter(Boolean);
   const ids = [];
   for await (const file of glob('bench/rows/*.ts')) {
-    ids.push(path.basename(file, '.ts'));
+    ids.push(idOf(path.basename(file, '.ts')));
   }
   ids.sort();
   const unknown = only?.filter((id) => !ids.includes(id)) ?? [];
@@ -54,6 +54,15 @@ async function main() {
   return outcomes.some(({ kind }) => kind === 'broken') ? 1 : 0;
 }
 
+/** A row lies in a file named after it: `endpoint-null` in `endpointNull.ts`. */
+function idOf(file) {
+  return file.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function fileOf(id) {
+  return id.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+}
+
 /** What is measured is what would run now, not what was built some time ago. */
 async function buildProduct() {
   const child = spawn(process.execPath, ['esbuild.mjs', '--only', 'extension,webview'], {
@@ -70,7 +79,7 @@ async function bundleRows(ids) {
   await rm('dist/bench', { recursive: true, force: true });
   await build({
     absWorkingDir: root,
-    entryPoints: ids.map((id) => `bench/rows/${id}.ts`),
+    entryPoints: ids.map((id) => `bench/rows/${fileOf(id)}.ts`),
     outdir: 'dist/bench',
     bundle: true,
     format: 'esm',
@@ -109,9 +118,9 @@ async function measureHere(id) {
 
 async function measure(id) {
   try {
-    const { row } = await import(pathToFileURL(path.join(root, 'dist/bench', `${id}.mjs`)).href);
+    const { row } = await import(pathToFileURL(path.join(root, 'dist/bench', `${fileOf(id)}.mjs`)).href);
     if (row?.id !== id) {
-      throw new Error(`bench/rows/${id}.ts must export a row with the id "${id}".`);
+      throw new Error(`bench/rows/${fileOf(id)}.ts must export a row with the id "${id}".`);
     }
     const measurement = await row.measure();
     const { ours, reference, note } = measurement;
