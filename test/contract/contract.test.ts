@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { JanErrorCode } from '../../src/api/jan';
-import { janErrorCodes } from '../../src/common/errors';
+import type { janErrorCodes } from '../../src/common/errors';
 import { serviceConstants, serviceNamesOf } from '../../src/core/serviceNames';
 
 /** The names of ADR 003, written out here a second time: nobody may rename or drop one. */

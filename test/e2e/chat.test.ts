@@ -35,10 +35,13 @@ describe('chat, end to end', function () {
 
   it('streams: the text grows while it is written', async () => {
     await chat.newConversation();
+    const lengths = await chat.recordGrowth();
     await chat.send(longQuestion);
-    const early = await chat.begun(0);
     const whole = await chat.finished(0);
-    assert.ok(whole.length > early.length, `${early.length} then ${whole.length} characters`);
+    const grew = (await lengths()).filter((length) => length > 0);
+    assert.ok(grew.length >= 3, `shown in ${grew.length} steps`);
+    assert.deepEqual(grew, [...grew].sort((a, b) => a - b));
+    assert.ok(whole.length > 200);
   });
 
   it('stops a long answer with Escape and keeps what was written', async () => {
@@ -85,7 +88,7 @@ describe('chat, end to end', function () {
     await field.locator('input').fill('My first chat');
     await field.locator('input').press('Enter');
     await list.getByText('My first chat').waitFor();
-    await list.getByText('My first chat').click();
+    await chat.openConversation('My first chat');
     assert.match(await chat.finished(0), /Jan/);
   });
 
@@ -114,10 +117,8 @@ describe('chat, end to end', function () {
   it('shows the same conversations in a second window, live, with one engine', async () => {
     const second = await workbench.openWindow();
     const other = await ChatPanel.open(second);
-    const list = await other.openHistory();
-    await list.getByText('My first chat').click();
-    await waitUntil('the other window shows the messages', async () => (await other.messages.count()) >= 2);
-    await (await chat.openHistory()).getByText('My first chat').click();
+    await other.openConversation('My first chat');
+    await chat.openConversation('My first chat');
     const before = await other.messages.count();
     await chat.ask('How do I stop an answer?');
     await waitUntil('the other window shows the new messages', async () => (await other.messages.count()) === before + 2);

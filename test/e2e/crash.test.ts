@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChatPanel } from './support/chatPanel';
 import { waitUntil } from './support/waitUntil';
@@ -48,20 +49,27 @@ describe('killed processes, end to end', function () {
     await chat.begun(1, 20);
     const [runtime] = workbench.runtimePids();
     assert.ok(runtime !== undefined);
-    const started = Date.now();
+    const host = window.extensionHostPid!;
     const restarting = window.killExtensionHost();
-    await waitUntil('the runtime has gone', () => !workbench.runtimePids().includes(runtime), 5000);
-    const gone = Date.now() - started;
-    assert.ok(gone <= 2000, `gone after ${gone} ms, of which the kill itself takes some`);
+    await waitUntil('the extension host has gone', () => !isAlive(host));
+    await waitUntil('the runtime has gone', () => !isAlive(runtime), 1000);
     await restarting;
 
     await window.reload();
     chat = await ChatPanel.open(window);
-    const list = await chat.openHistory();
-    await list.getByText('What is a plugin?').click();
+    await chat.openConversation('What is a plugin?');
     await waitUntil('all four messages are back', async () => (await chat.messages.count()) === 4);
     assert.ok((await chat.textOf(0)).length > 10);
     await chat.answers.nth(1).getByText(/Interrupted/).waitFor();
     assert.match(await chat.ask('What is Jan?'), /Jan/);
   });
 });
+
+/** A zombie that waits for its parent to notice counts as gone. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

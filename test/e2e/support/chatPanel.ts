@@ -1,5 +1,6 @@
 // The chat panel as its user sees it, in a window: ask, read, stop, rename, delete.
 // It must not know what is asked or which answer is right; that is for the tests.
+/// <reference lib="dom" />
 
 import type { Frame, Locator } from 'playwright-core';
 import { waitUntil } from './waitUntil';
@@ -81,6 +82,29 @@ export class ChatPanel {
       },
       answerTimeoutMs,
     );
+  }
+
+  /** Opens a conversation by its name in the list; it is on screen when this resolves. */
+  async openConversation(name: string): Promise<void> {
+    await (await this.openHistory()).locator('.row-name').filter({ hasText: name }).click();
+    await this.frame.locator('.header .title').filter({ hasText: name }).waitFor();
+    await waitUntil(`"${name}" is shown`, async () => (await this.messages.count()) > 0);
+  }
+
+  /** Starts to record the lengths that the newest answer's text takes; call the result to get them. */
+  async recordGrowth(): Promise<() => Promise<number[]>> {
+    await this.frame.evaluate(() => {
+      const lengths: number[] = [];
+      (globalThis as { recordedLengths?: number[] }).recordedLengths = lengths;
+      const observed = { childList: true, subtree: true, characterData: true };
+      new MutationObserver(() => {
+        const text = [...document.querySelectorAll('article.assistant > jan-markdown')].at(-1)?.textContent ?? '';
+        if (text.length !== lengths.at(-1)) {
+          lengths.push(text.length);
+        }
+      }).observe(document.body, observed);
+    });
+    return () => this.frame.evaluate(() => (globalThis as { recordedLengths?: number[] }).recordedLengths ?? []);
   }
 
   async openHistory(): Promise<Locator> {
