@@ -115,7 +115,8 @@ export class AppendQueue {
     group.forEach((record) => this.#pending.set(record.id, record));
     let written: PendingRecord[];
     try {
-      const taken = await journal.file.append(group.length === 1 ? group[0]!.bytes : Buffer.concat(group.map((r) => r.bytes)));
+      const bytes = group.map((record) => record.bytes);
+      const taken = await journal.file.append(bytes.length === 1 ? bytes[0]! : Buffer.concat(bytes));
       written = wholeRecords(group, taken);
       if (written.length === 0 && taken > 0) {
         // Torn, as on a nearly full disk; what is there is passed over by every reader. The system says why now.

@@ -10,20 +10,69 @@ import { createJournal, Journal, parseStoreName } from './journal';
 import { recordKind } from './operations';
 
 /** Bytes of journal. */
-export const compactionThreshold = 8 * 1024 * 1024;
+const compactionThreshold = 8 * 1024 * 1024;
 /** A temporary file this old was left by a window that died, ms. */
 const abandonedAfter = 60 * 60 * 1000;
 
-export function isCompactionDue(follower: Follower, threshold: number): boolean {
-  const { journal, snapshot } = follower.sizes;
-  return journal > Math.max(threshold, snapshot) && !follower.isNewer && follower.journal?.writable === true;
+/** Compacts one window's store: when it is due, one at a time, and not again at once after a failure. */
+export class Compactor {
+  #running: Promise<void> | undefined;
+  #threshold: number;
+
+  /**
+   * @param buildSnapshot writes the snapshot of a generation whose predecessor is sealed; resolves with its bytes
+   * @param compactAt bytes of journal from which on compaction is due, if the snapshot is not larger
+   */
+  constructor(
+    private readonly environment: StoreEnvironment,
+    private readonly follower: Follower,
+    private readonly queue: AppendQueue,
+    private readonly buildSnapshot: (generation: number) => Promise<number>,
+    private readonly compactAt: number = compactionThreshold,
+  ) {
+    this.#threshold = compactAt;
+  }
+
+  startWhenDue(): void {
+    if (this.#isDue()) {
+      void this.start('when due');
+    }
+  }
+
+  /** Resolves when it ended, well or not: a failure is logged, and the journal serves as before. */
+  start(when: 'now' | 'when due'): Promise<void> {
+    this.#running ??= this.#run(when)
+      .then(() => (this.#threshold = this.compactAt))
+      .catch((error: unknown) => {
+        // Each attempt seals a generation; the next one waits for as much journal again.
+        this.#threshold = this.follower.sizes.journal + this.compactAt;
+        this.environment.log.warn(`store: compaction failed, to be tried again later: ${String(error)}`);
+      })
+      .then(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  #isDue(): boolean {
+    const { journal, snapshot } = this.follower.sizes;
+    return journal > Math.max(this.#threshold, snapshot) && this.follower.journal?.writable === true;
+  }
+
+  async #run(when: 'now' | 'when due'): Promise<void> {
+    // Another window may have written a snapshot in the meantime.
+    await this.follower.noteSnapshots();
+    if (when === 'now' || this.#isDue()) {
+      await compact(this.environment, this.follower, this.queue, this.buildSnapshot);
+      await this.follower.noteSnapshots();
+    }
+  }
 }
 
-/**
- * Several windows may do this at once; the first seal in the file counts, and all know it by the same id.
- * @param buildSnapshot writes the snapshot of a generation whose predecessor is sealed; resolves with its bytes
- */
-export async function compact(
+/** Several windows may do this at once; the first seal in the file counts, and all know it by the same id. */
+async function compact(
   environment: StoreEnvironment,
   follower: Follower,
   queue: AppendQueue,

@@ -21,7 +21,7 @@ import { createUuidV7 } from '../../common/uuid';
 import { AppendQueue } from './appendQueue';
 import { readMessages } from './branchReader';
 import { coalesceChanges, compareConversations, type OriginatedChange, type StoreEvent } from './changeEvents';
-import { compact, compactionThreshold, isCompactionDue } from './compaction';
+import { Compactor } from './compaction';
 import { Follower, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
 import { Interruptions } from './interruptions';
 import { recordKind, type OperationName, type Payload } from './operations';
@@ -54,10 +54,9 @@ export class DataStore {
   #opening: Promise<void> | undefined;
   #follower: Follower | undefined;
   #queue: AppendQueue | undefined;
-  #environment: StoreEnvironment | undefined;
   #interruptions: Interruptions | undefined;
   #watcher: Disposable | undefined;
-  #compacting: Promise<void> | undefined;
+  #compactor: Compactor | undefined;
   #closed = false;
 
   constructor(private readonly options: DataStoreOptions) {
@@ -171,14 +170,14 @@ export class DataStore {
   /** Resolves when nothing is under way: for tests, and for a window that closes. */
   async settled(): Promise<void> {
     await this.#opening?.catch(() => undefined);
-    await this.#compacting;
+    await this.#compactor?.settled();
     await this.#follower?.refresh().catch(() => undefined);
   }
 
   /** Seals this generation and writes the next one's snapshot now. */
   async compact(): Promise<void> {
     await this.#read();
-    await this.#startCompaction();
+    await this.#compactor?.start('now');
   }
 
   /** Finishes what was begun, then lets go of files and memory. Later calls are refused. */
@@ -191,7 +190,7 @@ export class DataStore {
     await this.#opening?.catch(() => undefined);
     this.#watcher?.dispose();
     await this.#queue?.close();
-    await this.#compacting;
+    await this.#compactor?.settled();
     await this.#interruptions?.close();
     await this.#follower?.close();
   }
@@ -244,10 +243,15 @@ export class DataStore {
       this.#watcher?.dispose();
       throw error;
     }
-    this.#environment = environment;
     this.#follower = follower;
     this.#queue = new AppendQueue(this.#files, directory, follower);
     this.#interruptions = new Interruptions(follower, this.#queue, this.#now, log);
+    const { snapshotWorkerPath, wasmPath, compactAt } = this.options;
+    const build = (generation: number): Promise<number> =>
+      snapshotWorkerPath === undefined
+        ? buildSnapshot(environment, generation)
+        : buildSnapshotInWorker(snapshotWorkerPath, { directory, generation, wasmPath });
+    this.#compactor = new Compactor(environment, follower, this.#queue, build, compactAt);
     log.info(`store: open after ${Math.round(performance.now() - started)} ms`, follower.sizes);
     await this.#mendTail(follower, this.#queue);
     this.#interruptions.end().catch((error: unknown) => log.warn(`store: ${String(error)}`));
@@ -297,7 +301,11 @@ export class DataStore {
     }
   }
 
-  async #change<N extends OperationName, T>(name: N, payload: Payload<N>, result: (view: View) => T | undefined): Promise<T> {
+  async #change<N extends OperationName, T>(
+    name: N,
+    payload: Payload<N>,
+    result: (view: View) => T | undefined,
+  ): Promise<T> {
     if (this.#queue === undefined || this.#closed) {
       await this.#read();
     }
@@ -317,23 +325,8 @@ export class DataStore {
         details: { operation: name, outcome: outcome?.type },
       });
     }
-    if (isCompactionDue(this.#follower!, this.options.compactAt ?? compactionThreshold)) {
-      void this.#startCompaction();
-    }
+    this.#compactor?.startWhenDue();
     return value;
-  }
-
-  #startCompaction(): Promise<void> {
-    const { directory, log, snapshotWorkerPath, wasmPath } = this.options;
-    const environment = this.#environment!;
-    this.#compacting ??= compact(environment, this.#follower!, this.#queue!, (generation) =>
-      snapshotWorkerPath === undefined
-        ? buildSnapshot(environment, generation)
-        : buildSnapshotInWorker(snapshotWorkerPath, { directory, generation, wasmPath }),
-    )
-      .catch((error: unknown) => log.warn(`store: compaction failed, to be tried again: ${String(error)}`))
-      .finally(() => (this.#compacting = undefined));
-    return this.#compacting;
   }
 
   #onApplied(records: readonly AppliedRecord[], loading: boolean): void {
@@ -368,6 +361,11 @@ export class DataStore {
   }
 
   #onDamage(damage: Damage): void {
+    const same = (known: Damage): boolean =>
+      known.file === damage.file && known.start === damage.start && known.end === damage.end;
+    if (this.damage.some(same)) {
+      return; // Read anew.
+    }
     this.damage.push(damage);
     this.options.log.warn(`store: passed over damage in ${damage.file}`, damage);
   }

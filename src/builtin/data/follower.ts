@@ -2,6 +2,7 @@
 // generation to generation. The only caller of View.apply.
 // Must not know: who writes, what a window asks for.
 
+import * as path from 'node:path';
 import type { Logger } from '../../common/log';
 import type { Frame } from './frame';
 import { createJournal, Journal, journalName, parseStoreName } from './journal';
@@ -47,9 +48,11 @@ interface Position {
   readonly view: View;
   journal: Journal | undefined;
   snapshotSize: number;
-  /** Bytes of journals since the snapshot, those of this generation not counted. */
-  earlierBytes: number;
+  /** Bytes of the sealed journals since the snapshot, by generation. */
+  readonly sealedBytes: Map<number, number>;
   newer: boolean;
+  /** The journal was read up to this, its end; nothing behind it counts, also when going on fails at first. */
+  seal: Frame | undefined;
   /** `untilGeneration` was reached. */
   done: boolean;
 }
@@ -100,10 +103,30 @@ export class Follower {
   /** Bytes of journal to replay on opening, and of the snapshot before it. */
   get sizes(): { readonly journal: number; readonly snapshot: number } {
     const position = this.#position;
-    return {
-      journal: (position?.earlierBytes ?? 0) + (position?.journal?.offset ?? 0),
-      snapshot: position?.snapshotSize ?? 0,
-    };
+    const sealed = [...(position?.sealedBytes.values() ?? [])].reduce((sum, bytes) => sum + bytes, 0);
+    return { journal: sealed + (position?.journal?.offset ?? 0), snapshot: position?.snapshotSize ?? 0 };
+  }
+
+  /** Takes note of snapshots that were written since this window loaded one, for {@link sizes}. */
+  async noteSnapshots(): Promise<void> {
+    const position = this.#position;
+    const { directory, files } = this.environment;
+    const generation = Math.max(
+      ...(await files.list(directory))
+        .map(parseStoreName)
+        .map((entry) => (entry?.kind === 'snapshot' ? entry.generation : 0)),
+    );
+    if (position === undefined || ![...position.sealedBytes.keys()].some((sealed) => sealed < generation)) {
+      return;
+    }
+    const file = await files.open(path.join(directory, snapshotName(generation)), 'read');
+    position.snapshotSize = await file
+      .stat()
+      .then(({ size }) => size)
+      .finally(() => file.close());
+    for (const sealed of [...position.sealedBytes.keys()].filter((one) => one < generation)) {
+      position.sealedBytes.delete(sealed);
+    }
   }
 
   /**
@@ -223,7 +246,7 @@ export class Follower {
         .map((entry) => entry.generation)
         .sort((a, b) => b - a);
     const journals = generations('journal');
-    const empty = { snapshotSize: 0, earlierBytes: 0, newer: false, done: false };
+    const empty = { snapshotSize: 0, sealedBytes: new Map<number, number>(), newer: false, seal: undefined, done: false };
     let newer = false;
     for (const generation of generations('snapshot')) {
       try {
@@ -271,14 +294,14 @@ export class Follower {
     while (!position.done && position.journal !== undefined) {
       const journal = position.journal;
       const { lost } = await journal.measure();
-      const seal = await this.#readAll(position, journal, loading);
-      if (seal === undefined) {
+      position.seal ??= await this.#readAll(position, journal, loading);
+      if (position.seal === undefined) {
         if (lost) {
           throw new Stale(`${journalName(journal.generation)} was deleted or cut`);
         }
         return;
       }
-      await this.#advance(position, journal, seal);
+      await this.#advance(position, journal, position.seal);
     }
   }
 
@@ -330,8 +353,10 @@ export class Follower {
             this.listener.onDamage({ kind: 'content', file, start: offset + frame.start, end: offset + frame.end });
           }
         } while (next < frames.length && performance.now() < deadline);
-      } finally {
         position.view.commit();
+      } catch (error) {
+        // Not of the record's making (those are refused or invalid): SQLite gave up, so its state is not to be used.
+        throw new Stale(String(error));
       }
       this.listener.onApplied(applied, loading);
       if (next < frames.length) {
@@ -354,12 +379,17 @@ export class Follower {
       throw errorCodeOf(error) === 'ENOENT' ? new Stale(`${journalName(generation)} is gone`) : error;
     }
     // A window that slept through several generations must not go on in a file that is none of this line.
-    if ((await next.readSealId()) !== seal.id) {
+    const follows = await next.readSealId().catch(async (error: unknown) => {
+      await next.release();
+      throw error;
+    });
+    if (follows !== seal.id) {
       await next.release();
       throw new Stale(`${journalName(generation)} does not follow the seal`);
     }
-    position.earlierBytes += journal.offset;
+    position.sealedBytes.set(journal.generation, journal.offset);
     position.journal = next;
+    position.seal = undefined;
     await journal.release();
   }
 }

@@ -76,7 +76,12 @@ export class Journal {
   ) {}
 
   /** Opens for appending, or for reading only where the file system refuses that. @throws ENOENT and other fs errors. */
-  static async open(files: StoreFiles, directory: string, generation: number, access: 'append' | 'read'): Promise<Journal> {
+  static async open(
+    files: StoreFiles,
+    directory: string,
+    generation: number,
+    access: 'append' | 'read',
+  ): Promise<Journal> {
     const name = path.join(directory, journalName(generation));
     if (access === 'append') {
       try {

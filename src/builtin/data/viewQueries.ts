@@ -163,8 +163,8 @@ function toConversation(row: SqlValue[]): Conversation {
 }
 
 function toMessage(row: SqlValue[]): Message {
-  const [id, conversationId, parentId, role, content, reasoning, status, error, modelId, usage, timings, created, updated] =
-    row;
+  const [id, conversationId, parentId, role, content, reasoning, status, error, modelId, usage, timings] = row;
+  const [created, updated] = row.slice(11);
   return {
     id: id as string,
     conversationId: conversationId as string,
