@@ -90,12 +90,26 @@ export class ChatPromptBuilder {
     }
     const reasoningTags = this.#reasoningTags();
     return {
-      tokens: contextText.tokenize(this.model.tokenizer),
+      tokens: this.#withRightStart(contextText.tokenize(this.model.tokenizer)),
       stopTokens,
       stopTexts,
       reasoningTags,
       reasoningOpened: contextText.toString().trimEnd().endsWith(reasoningTags.open),
     };
+  }
+
+  /**
+   * node-llama-cpp's wrappers begin with the start token always; a model that was trained without it
+   * (`tokenizer.ggml.add_bos_token` is false, and its template names none) must not get one.
+   */
+  #withRightStart(tokens: Token[]): Token[] {
+    const { bos, shouldPrependBosToken } = this.model.tokens;
+    if (bos === null || tokens[0] !== bos) {
+      return tokens;
+    }
+    const template: unknown = this.model.fileInfo.metadata?.tokenizer?.chat_template;
+    const wanted = shouldPrependBosToken || (typeof template === 'string' && template.includes('bos_token'));
+    return tokens.slice(!wanted || tokens[1] === bos ? 1 : 0);
   }
 
   /** Text of the messages stays text in here: what looks like a special token in it is not made one. */

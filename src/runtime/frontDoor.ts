@@ -2,7 +2,7 @@
 // while the main thread is stuck in native code. It passes bytes on without reading them.
 // Must not know: the protocol, llama.cpp.
 
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { parentPort, type MessagePort } from 'node:worker_threads';
 import { bindExclusively, type Binding } from './socketBinding';
 
@@ -43,6 +43,7 @@ class FrontDoor {
   readonly #sockets = new Map<number, Socket>();
   /** Those that have said something. A connection that only looks whether someone is here is no lease. */
   readonly #leases = new Set<number>();
+  #server: Server | undefined;
   #binding: Binding | undefined;
   #nextId = 1;
   #unansweredTicks = 0;
@@ -55,7 +56,7 @@ class FrontDoor {
 
   open(): void {
     this.main.on('message', (message: MainToDoor) => this.#receive(message));
-    const server = createServer((socket) => this.#accept(socket));
+    const server = (this.#server = createServer((socket) => this.#accept(socket)));
     bindExclusively(server, this.options.address).then(
       (binding) => {
         this.#binding = binding;
@@ -76,10 +77,18 @@ class FrontDoor {
   }
 
   #accept(socket: Socket): void {
+    if (this.#ending) {
+      // Too late: whoever it is finds nobody here and starts anew.
+      socket.destroy();
+      return;
+    }
     const id = this.#nextId++;
     this.#sockets.set(id, socket);
     this.#tell({ kind: 'opened', id });
     socket.on('data', (bytes: Buffer) => {
+      if (this.#ending) {
+        return;
+      }
       this.#leases.add(id);
       this.#tell({ kind: 'data', id, bytes: new Uint8Array(bytes) });
     });
@@ -109,11 +118,13 @@ class FrontDoor {
         this.#sockets.get(message.id)?.destroy();
         break;
       case 'exit':
-        // Let what was written last reach the windows.
-        for (const socket of this.#sockets.values()) {
-          socket.end();
-        }
-        setTimeout(() => this.#end(), 50);
+        void this.#close().finally(() => {
+          // Let what was written last reach the windows.
+          for (const socket of this.#sockets.values()) {
+            socket.end();
+          }
+          setTimeout(kill, 50);
+        });
         break;
       case 'pong':
         this.#unansweredTicks = 0;
@@ -130,21 +141,29 @@ class FrontDoor {
     this.#tell({ kind: 'ping' });
   }
 
-  /**
-   * SIGKILL to ourselves: `process.exit` would wait for the main thread, which may be in native code for minutes, and
-   * nothing here needs an orderly end. The socket's name goes first, so that a window which starts now starts anew.
-   */
   #end(): void {
-    if (this.#ending) {
-      return;
+    if (!this.#ending) {
+      setTimeout(kill, 300);
+      void this.#close().finally(kill);
     }
+  }
+
+  /** Takes no one in any more. The socket's name goes first, so that a window which starts now starts anew. */
+  async #close(): Promise<void> {
     this.#ending = true;
-    const kill = (): void => void process.kill(process.pid, 'SIGKILL');
-    setTimeout(kill, 300);
-    (this.#binding?.release() ?? Promise.resolve()).then(kill, kill);
+    this.#server?.close();
+    await this.#binding?.release().catch(() => undefined);
   }
 
   #tell(message: DoorToMain): void {
     this.main.postMessage(message);
   }
+}
+
+/**
+ * SIGKILL to ourselves: `process.exit` would wait for the main thread, which may be in native code for minutes, and
+ * nothing here needs an orderly end.
+ */
+function kill(): void {
+  process.kill(process.pid, 'SIGKILL');
 }

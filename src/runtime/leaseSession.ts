@@ -58,8 +58,9 @@ export class LeaseSession {
     onClose: (session: LeaseSession) => void,
   ) {
     this.#connection = createMessageConnection(new StreamMessageReader(stream), new StreamMessageWriter(stream), {
-      error: (message) => options.log.error(message),
-      warn: (message) => options.log.warn(message),
+      // A window that left while it was written to is no fault of anyone.
+      error: (message) => (this.#gone.signal.aborted || stream.destroyed ? undefined : options.log.error(message)),
+      warn: (message) => options.log.debug(message),
       info: () => undefined,
       log: () => undefined,
     });

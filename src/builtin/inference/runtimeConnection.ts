@@ -14,7 +14,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { fromErrorWire, JanError } from '../../common/errors';
 import { Emitter, type Event } from '../../common/events';
-import type { Disposable } from '../../common/lifecycle';
+import { toDisposable, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import {
   helloRequest,
@@ -22,7 +22,6 @@ import {
   type NotificationDescriptor,
   type RequestDescriptor,
 } from '../../protocol/runtimeProtocol';
-import { toDisposable } from '../../common/lifecycle';
 
 export interface CallRequestOptions {
   readonly signal?: AbortSignal;
@@ -39,6 +38,7 @@ export class RuntimeConnection implements Disposable {
   /** With the cause. Also after dispose(). */
   readonly onDidClose: Event<JanError> = this.#onDidClose.event;
   #isClosed = false;
+  #received = 0;
   #pid = 0;
 
   /**
@@ -80,21 +80,26 @@ export class RuntimeConnection implements Disposable {
           return;
         }
         this.#isClosed = true;
-        this.#rpc.dispose();
-        void causeOfDeath().then((cause) => {
-          resolve(cause);
-          this.#onDidClose.fire(cause);
-        });
+        void this.#drain()
+          .then(causeOfDeath)
+          .then((cause) => {
+            this.#rpc.dispose();
+            resolve(cause);
+            this.#onDidClose.fire(cause);
+          });
       };
       socket.once('close', end);
       this.#rpc.onError(([error]) => {
+        if ((error as NodeJS.ErrnoException).code === undefined) {
+          log.warn(`The engine sent something unreadable: ${error.message}`);
+        }
         // Whoever sends what is no JSON-RPC is not our engine.
-        log.warn(`The engine sent something unreadable: ${error.message}`);
         socket.destroy();
       });
     });
     socket.on('error', () => undefined);
     this.#rpc.onNotification((method, params) => {
+      this.#received++;
       this.#listeners.get(method)?.forEach((listener) => listener(params));
     });
     this.#rpc.listen();
@@ -185,6 +190,19 @@ export class RuntimeConnection implements Disposable {
   /** Ends the lease. */
   dispose(): void {
     this.#socket.destroy();
+  }
+
+  /**
+   * What arrived before the end counts, above all the reason for it: vscode-jsonrpc handles one message per turn of the
+   * event loop, so messages may wait when the socket has closed.
+   */
+  async #drain(): Promise<void> {
+    for (let before = -1; before !== this.#received; ) {
+      before = this.#received;
+      for (let turn = 0; turn < 5; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
   }
 
   /** A call that fails because the connection ends gets the cause of that, which takes a moment to be known. */

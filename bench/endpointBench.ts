@@ -1,0 +1,153 @@
+// The whole way of an answer, as an HTTP client sees it: gateway, core, inference plugin, socket, runtime process; and
+// beside it the same model driven directly with node-llama-cpp, in this process.
+// Must not know: which row is measured.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { createCore } from '../src/core/core';
+import { nullLogger } from '../src/common/log';
+import { createGateway } from '../src/gateway/gateway';
+import { registerInferencePlugin } from '../src/builtin/inference/inferencePlugin';
+import { BenchSkipped } from './benchRow';
+import { stat } from 'node:fs/promises';
+
+export interface StreamedAnswer {
+  readonly text: string;
+  readonly completionTokens: number;
+  readonly promptTokens: number;
+  /** From the request to the first text, ms. */
+  readonly firstTextMs: number;
+  /** From the request to the end of the stream, ms. */
+  readonly totalMs: number;
+}
+
+export interface EndpointBench {
+  /** Greedy, streamed. */
+  ask(content: string, maxTokens: number): Promise<StreamedAnswer>;
+  dispose(): Promise<void>;
+}
+
+const runtimeEntry = path.resolve('dist/runtime.mjs');
+const modelId = 'bench';
+
+/** @throws BenchSkipped when the runtime has not been built. */
+export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
+  if ((await stat(runtimeEntry).catch(() => undefined)) === undefined) {
+    throw new BenchSkipped('dist/runtime.mjs is missing: run npm run build first');
+  }
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'jan-bench-'));
+  const core = createCore({ log: nullLogger });
+  const api = core.api('builtin');
+  const models = api.registerPlugin({ id: 'bench.models', name: 'Models', version: '1.0.0' });
+  models.registerProvider('getDownloadedModels', async () => [
+    { id: modelId, name: modelId, backendId: 'llama.cpp', source: 'file', path: modelPath, createdAt: 0, startDownloadAt: -1, finishDownloadAt: 0 },
+  ]);
+  const gateway = createGateway({ api: core.api('gateway'), log: nullLogger });
+  const inference = registerInferencePlugin(api, {
+    log: nullLogger,
+    runtimeEntry,
+    runtimeDirectory: directory,
+    starterModelId: modelId,
+    openEndpoint: () => gateway.start(),
+  });
+  await api.inference.initModel(modelId);
+  const { url, token } = await api.inference.inferenceUrl();
+  return {
+    ask: (content, maxTokens) => streamAnswer(url, token, content, maxTokens),
+    async dispose() {
+      gateway.dispose();
+      inference.dispose();
+      core.dispose();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function streamAnswer(url: string, token: string, content: string, maxTokens: number): Promise<StreamedAnswer> {
+  const began = performance.now();
+  const response = await fetch(`${url}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({
+      model: modelId,
+      messages: [{ role: 'user', content }],
+      temperature: 0,
+      max_tokens: maxTokens,
+      stream: true,
+      stream_options: { include_usage: true },
+    }),
+  });
+  if (!response.ok || response.body === null) {
+    throw new Error(`The endpoint answered ${response.status}: ${await response.text()}`);
+  }
+  let firstTextMs = 0;
+  let text = '';
+  let usage: { prompt_tokens: number; completion_tokens: number } | undefined;
+  let held = '';
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    const lines = (held + piece).split('\n');
+    held = lines.pop()!;
+    for (const line of lines) {
+      if (!line.startsWith('data: {')) {
+        continue;
+      }
+      const event = JSON.parse(line.slice('data: '.length)) as {
+        choices: { delta: { content?: string } }[];
+        usage?: { prompt_tokens: number; completion_tokens: number } | null;
+      };
+      const delta = event.choices[0]?.delta.content ?? '';
+      if (delta !== '' && firstTextMs === 0) {
+        firstTextMs = performance.now() - began;
+      }
+      text += delta;
+      usage = event.usage ?? usage;
+    }
+  }
+  if (usage === undefined) {
+    throw new Error('The stream held no usage.');
+  }
+  return {
+    text,
+    promptTokens: usage.prompt_tokens,
+    completionTokens: usage.completion_tokens,
+    firstTextMs,
+    totalMs: performance.now() - began,
+  };
+}
+
+export interface RawBench {
+  /** The same prompt, greedy, `tokens` tokens; ms. */
+  ask(content: string, tokens: number): Promise<{ readonly text: string; readonly totalMs: number }>;
+  dispose(): Promise<void>;
+}
+
+/** node-llama-cpp alone: `sequence.evaluate`, as many threads as the runtime takes, a context of the same length. */
+export async function openRaw(modelPath: string): Promise<RawBench> {
+  const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
+  const threads = Math.max(1, os.availableParallelism() - 1);
+  const llama = await getLlama({ build: 'never', skipDownload: true, gpu: 'auto', progressLogs: false, logLevel: LlamaLogLevel.error, maxThreads: threads });
+  const model = await llama.loadModel({ modelPath });
+  const context = await model.createContext({ contextSize: Math.min(8192, model.trainContextSize), sequences: 1, threads, batchSize: 512 });
+  const sequence = context.getSequence();
+  return {
+    async ask(content, tokens) {
+      const prompt = model.tokenize(`<|im_start|>user\n`, true).concat(model.tokenize(content), model.tokenize('<|im_end|>\n<|im_start|>assistant\n', true));
+      await sequence.clearHistory();
+      const answer: typeof prompt = [];
+      const began = performance.now();
+      for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+        answer.push(token);
+        if (answer.length >= tokens) {
+          break;
+        }
+      }
+      return { text: model.detokenize(answer), totalMs: performance.now() - began };
+    },
+    async dispose() {
+      await context.dispose();
+      await model.dispose();
+      await llama.dispose();
+    },
+  };
+}

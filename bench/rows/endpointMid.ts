@@ -1,0 +1,14 @@
+// Speed of the endpoint on a model of 200 MB, where arithmetic takes most of the time.
+// Must not know: how it is measured.
+
+import { testModelPath } from '../../test/fixtures/gguf/testModels';
+import type { BenchRow } from '../benchRow';
+import { measureThroughput } from '../throughputRow';
+
+export const row: BenchRow = {
+  id: 'endpoint-mid',
+  title: 'Tokens per second through the HTTP endpoint ÷ node-llama-cpp alone, on a 200 MB model',
+  unit: 'tokens/s',
+  goal: { text: '≥ 0.97', isMet: (ratio) => ratio >= 0.97 },
+  measure: async () => measureThroughput({ modelPath: await testModelPath('mid'), tokens: 64, rounds: 7 }),
+};

@@ -1,0 +1,47 @@
+// Time to the first token when the engine has read most of the prompt before.
+// Must not know: how the engine remembers.
+
+import { testModelPath } from '../../test/fixtures/gguf/testModels';
+import { median, type BenchRow } from '../benchRow';
+import { openEndpoint } from '../endpointBench';
+
+const rounds = 5;
+const prefixTokens = 3000;
+
+/** Text of about that many tokens of the test vocabulary, different from its first word on. */
+function prefix(round: number): string {
+  const words = ['alpha', 'brave', 'cedar', 'delta', 'ember', 'frost', 'grove'];
+  const text: string[] = [];
+  // A word and its space take about three tokens of two letters.
+  for (let index = 0; index < prefixTokens / 3; index++) {
+    text.push(words[(index * (round + 1) + round) % words.length]!);
+  }
+  return text.join(' ');
+}
+
+export const row: BenchRow = {
+  id: 'ttft-warm',
+  title: 'Time to first token with a shared prefix of 3,000 tokens ÷ without, through the HTTP endpoint, on a 16 MB model',
+  unit: 'ms',
+  goal: { text: '≤ 1/50', isMet: (ratio) => ratio <= 1 / 50 },
+  async measure() {
+    const endpoint = await openEndpoint(await testModelPath('small'));
+    try {
+      const cold: number[] = [];
+      const warm: number[] = [];
+      let promptTokens = 0;
+      await endpoint.ask('Warm up', 2);
+      for (let round = 0; round < rounds; round++) {
+        const shared = prefix(round);
+        const first = await endpoint.ask(`${shared} first question here`, 1);
+        const second = await endpoint.ask(`${shared} and now another one`, 1);
+        promptTokens = first.promptTokens;
+        cold.push(first.firstTextMs);
+        warm.push(second.firstTextMs);
+      }
+      return { ours: median(warm), reference: median(cold), note: `${promptTokens} prompt tokens, ${rounds} rounds` };
+    } finally {
+      await endpoint.dispose();
+    }
+  },
+};
