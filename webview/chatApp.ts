@@ -15,27 +15,34 @@ import { errorActions } from './messageView';
 import { StickyScroll } from './stickyScroll';
 import { hasStrings, setStrings, strings } from './strings';
 
+const drawnAtOnce = 24;
+
 export class ChatApp extends LitElement {
   static override properties = {
     state: { state: true },
     isHistoryOpen: { state: true },
     announcement: { state: true },
     isAtEnd: { state: true },
+    drawnCount: { state: true },
   };
 
   declare private state: ChatState | undefined;
   declare private isHistoryOpen: boolean;
   declare private announcement: string;
   declare private isAtEnd: boolean;
+  /** So many of the last messages are on the page; the others follow when there is time. */
+  declare private drawnCount: number;
   readonly #copy = new ChatStateCopy();
   #scroll: StickyScroll | undefined;
   #isScrollRestored = false;
+  #isDrawingMore = false;
 
   constructor() {
     super();
     this.isHistoryOpen = false;
     this.announcement = '';
     this.isAtEnd = true;
+    this.drawnCount = drawnAtOnce;
     onHostMessage((message) => this.#receive(message));
     document.addEventListener('jan-announce', (event) => this.#announce((event as CustomEvent<string>).detail));
     document.addEventListener('keydown', (event) => this.#onKey(event));
@@ -56,25 +63,27 @@ export class ChatApp extends LitElement {
       return html``;
     }
     return html`${this.#header(state)}
-      <main class="body">
-        ${state.messages.length === 0 ? this.#welcome(state) : this.#messages(state)}
-        ${this.isHistoryOpen
-          ? html`<jan-history
-              .conversations=${state.conversations}
-              .hasMore=${state.hasMoreConversations}
-              .currentId=${state.conversationId}
-              @jan-close=${() => this.#closeHistory()}
-            ></jan-history>`
-          : nothing}
+      <main>
+        <div class="body">
+          ${state.messages.length === 0 ? this.#welcome(state) : this.#messages(state)}
+          ${this.isHistoryOpen
+            ? html`<jan-history
+                .conversations=${state.conversations}
+                .hasMore=${state.hasMoreConversations}
+                .currentId=${state.conversationId}
+                @jan-close=${() => this.#closeHistory()}
+              ></jan-history>`
+            : nothing}
+        </div>
+        ${this.#notices(state)}
+        <jan-composer
+          .conversationId=${state.conversationId}
+          .draft=${state.draft}
+          .model=${state.model}
+          .isAnswering=${state.answering}
+          .lastText=${state.messages.findLast((message) => message.role === 'user')?.content ?? ''}
+        ></jan-composer>
       </main>
-      ${this.#notices(state)}
-      <jan-composer
-        .conversationId=${state.conversationId}
-        .draft=${state.draft}
-        .model=${state.model}
-        .isAnswering=${state.answering}
-        .lastText=${state.messages.findLast((message) => message.role === 'user')?.content ?? ''}
-      ></jan-composer>
       <div class="announcer" role="status">${this.announcement}</div>`;
   }
 
@@ -138,7 +147,7 @@ export class ChatApp extends LitElement {
     const last = state.messages.at(-1);
     return html`<div class="scroller" tabindex="-1">
         <div class="messages" role="log" aria-live="off" aria-label=${strings().conversation}>
-          ${state.earlier > 0
+          ${state.earlier > 0 && this.drawnCount >= state.messages.length
             ? html`<div class="earlier">
                 ${button({
                   label: fill(strings().showEarlier, state.earlier),
@@ -148,7 +157,7 @@ export class ChatApp extends LitElement {
               </div>`
             : nothing}
           ${repeat(
-            state.messages,
+            state.messages.slice(-this.drawnCount),
             (message) => message.id,
             (message) =>
               html`<jan-message
@@ -229,12 +238,36 @@ export class ChatApp extends LitElement {
     const before = changed.get('state') as ChatState | undefined;
     if (before !== undefined && before.conversationId !== this.state?.conversationId && before.conversationId !== null) {
       this.#isScrollRestored = true;
+      this.drawnCount = drawnAtOnce;
     }
   }
 
   protected override updated(changed: PropertyValues): void {
-    const before = changed.get('state') as ChatState | undefined;
     this.#watchScroller();
+    if (changed.has('state')) {
+      this.#followState(changed.get('state') as ChatState | undefined);
+    }
+    if (this.drawnCount < (this.state?.messages.length ?? 0)) {
+      this.#drawMoreWhenIdle();
+    } else {
+      this.#restoreScroll();
+    }
+  }
+
+  #drawMoreWhenIdle(): void {
+    if (!this.#isDrawingMore) {
+      this.#isDrawingMore = true;
+      requestIdleCallback(
+        () => {
+          this.#isDrawingMore = false;
+          this.drawnCount += drawnAtOnce / 2;
+        },
+        { timeout: 200 },
+      );
+    }
+  }
+
+  #followState(before: ChatState | undefined): void {
     const last = this.state?.messages.at(-1);
     if (this.state?.conversationId !== before?.conversationId) {
       this.#scroll?.toEnd();
@@ -242,7 +275,6 @@ export class ChatApp extends LitElement {
       // What one sends oneself is what one wants to see.
       this.#scroll?.toEnd();
     }
-    this.#restoreScroll();
   }
 
   /** The list comes and goes with the welcome page. */
@@ -264,17 +296,18 @@ export class ChatApp extends LitElement {
     }
     this.#isScrollRestored = true;
     const memory = loadPageMemory();
-    if (memory?.scrollTop !== undefined && memory.conversationId === this.state?.conversationId) {
-      this.#scroll.to(memory.scrollTop);
+    const scroller = this.querySelector('.scroller');
+    if (scroller !== null && memory?.fromEnd !== undefined && memory.conversationId === this.state?.conversationId) {
+      this.#scroll.to(scroller.scrollHeight - memory.fromEnd);
     }
-    this.querySelector('.scroller')?.addEventListener('scrollend', () => this.#remember());
+    scroller?.addEventListener('scrollend', () => this.#remember());
   }
 
   #remember(): void {
     const scroller = this.querySelector('.scroller');
     const conversationId = this.state?.conversationId ?? null;
     const isElsewhere = scroller !== null && this.#scroll?.isAtEnd === false;
-    savePageMemory({ conversationId, ...(isElsewhere ? { scrollTop: scroller.scrollTop } : {}) });
+    savePageMemory({ conversationId, ...(isElsewhere ? { fromEnd: scroller.scrollHeight - scroller.scrollTop } : {}) });
   }
 
   #showEarlier(): void {

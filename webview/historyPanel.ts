@@ -86,8 +86,8 @@ export class HistoryPanel extends LitElement {
     const now = Date.now();
     const groups = Map.groupBy(shown, (one) => dayGroupOf(one.updatedAt, now));
     return [...groups].map(
-      ([group, conversations]) => html`<h3 class="history-group">${strings()[groupLabels[group]]}</h3>
-        <ul>
+      ([group, conversations]) => html`<div class="history-group" id="group-${group}">${strings()[groupLabels[group]]}</div>
+        <ul aria-labelledby="group-${group}">
           ${repeat(
             conversations,
             (one) => one.id,

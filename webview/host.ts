@@ -28,8 +28,8 @@ export function onHostMessage(listener: (message: ToWebview) => void): void {
 /** What this page remembers for when it is drawn again: only how it looked, never content. */
 export interface PageMemory {
   readonly conversationId: string | null;
-  /** px from the top; absent: at the end. */
-  readonly scrollTop?: number;
+  /** px from the end of the list to the top of what is in sight; absent: at the end. */
+  readonly fromEnd?: number;
 }
 
 export function loadPageMemory(): PageMemory | undefined {
@@ -37,10 +37,10 @@ export function loadPageMemory(): PageMemory | undefined {
   if (typeof state !== 'object' || state === null) {
     return undefined;
   }
-  const { conversationId, scrollTop } = state as Record<string, unknown>;
+  const { conversationId, fromEnd } = state as Record<string, unknown>;
   return {
     conversationId: typeof conversationId === 'string' ? conversationId : null,
-    ...(typeof scrollTop === 'number' ? { scrollTop } : {}),
+    ...(typeof fromEnd === 'number' ? { fromEnd } : {}),
   };
 }
 

@@ -24,9 +24,8 @@ function createParser(): MarkdownIt {
   markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
   markdown.validateLink = (url) => /^https?:\/\//i.test(url.trim());
   // An image would be loaded, and its address can carry the conversation away: only its description is shown.
-  // The rule is asked for before the address is checked, so an image of any address becomes its description.
-  markdown.renderer.rules.image = (tokens, index) => {
-    const alt = tokens[index]!.content;
+  markdown.renderer.rules.image = (tokens, index, options, env) => {
+    const alt = markdown.renderer.renderInlineAsText(tokens[index]!.children ?? [], options, env);
     return alt === '' ? '' : `<span class="image-alt">${markdown.utils.escapeHtml(alt)}</span>`;
   };
   markdown.renderer.rules.fence = (tokens, index) => renderCode(markdown, tokens[index]!.content, languageOf(tokens[index]!));

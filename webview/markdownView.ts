@@ -28,6 +28,7 @@ export class MarkdownView extends HTMLElement implements RenderJob {
   connectedCallback(): void {
     this.addEventListener('click', this.#onClick);
     this.addEventListener('auxclick', this.#onClick);
+    queue.observe(this);
     this.#request();
   }
 
@@ -53,11 +54,6 @@ export class MarkdownView extends HTMLElement implements RenderJob {
 
   get streaming(): boolean {
     return this.#isStreaming;
-  }
-
-  isInSight(): boolean {
-    const { top, bottom } = this.getBoundingClientRect();
-    return bottom > -200 && top < window.innerHeight + 200;
   }
 
   render(): void {

