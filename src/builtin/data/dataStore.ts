@@ -67,15 +67,15 @@ export class DataStore {
   //#region Reading
 
   async getConversations(query: ConversationQuery = {}): Promise<Conversation[]> {
-    return (await this.#read()).queries.conversations(query);
+    return this.#read((view) => view.queries.conversations(query));
   }
 
   async getConversation(id: string): Promise<Conversation> {
-    return (await this.#read()).queries.conversation(id) ?? missing('conversation', id);
+    return (await this.#read((view) => view.queries.conversation(id))) ?? missing('conversation', id);
   }
 
   async getConversationMessages(conversationId: string, query: MessageQuery = {}): Promise<Message[]> {
-    await this.#read();
+    await this.#read(() => undefined);
     const dead = await this.#interruptions!.end(conversationId);
     const follower = this.#follower!;
     const messages = await follower.exclusively(() => readMessages(follower.view.queries, conversationId, query));
@@ -86,16 +86,16 @@ export class DataStore {
   }
 
   async getModel(id: string): Promise<Model> {
-    return (await this.#read()).queries.model(id) ?? missing('model', id);
+    return (await this.#read((view) => view.queries.model(id))) ?? missing('model', id);
   }
 
   async getModels(downloads: 'finished' | 'unfinished'): Promise<Model[]> {
-    return (await this.#read()).queries.models(downloads);
+    return this.#read((view) => view.queries.models(downloads));
   }
 
   /** Equal in all windows that hold the same. For checks and tests. */
   async contentHash(): Promise<string> {
-    return (await this.#read()).queries.contentHash();
+    return this.#read((view) => view.queries.contentHash());
   }
   //#endregion
 
@@ -152,7 +152,7 @@ export class DataStore {
   }
 
   async storeModel(model: NewModel): Promise<Model> {
-    await this.#read();
+    await this.#read(() => undefined);
     return this.#change('storeModel', { model, at: this.#now() }, (view) => view.queries.model(model.id));
   }
 
@@ -176,7 +176,7 @@ export class DataStore {
 
   /** Seals this generation and writes the next one's snapshot now. */
   async compact(): Promise<void> {
-    await this.#read();
+    await this.#read(() => undefined);
     await this.#compactor?.start('now');
   }
 
@@ -195,8 +195,11 @@ export class DataStore {
     await this.#follower?.close();
   }
 
-  /** Opens the store at the first call, then brings the view up to date. */
-  async #read(): Promise<View> {
+  /**
+   * Opens the store at the first call, and brings the view up to date.
+   * @param query runs at once then: a view must not be kept, for another may take its place.
+   */
+  async #read<T>(query: (view: View) => T): Promise<T> {
     if (this.#closed) {
       throw new JanError('store-unavailable', 'Jan is shutting down in this window. Reload it to go on.');
     }
@@ -210,7 +213,7 @@ export class DataStore {
       }
       throw toStoreError(error, 'read', this.options.directory);
     }
-    return this.#follower!.view;
+    return query(this.#follower!.view);
   }
 
   async #open(): Promise<void> {
@@ -296,7 +299,7 @@ export class DataStore {
   async #demand(what: keyof typeof notFound, id: string): Promise<void> {
     // What the view has may be written to without a look at the file: applying decides in the end.
     const known = !this.#closed && this.#follower?.view.queries.has(what, id) === true;
-    if (!known && !(await this.#read()).queries.has(what, id)) {
+    if (!known && !(await this.#read((view) => view.queries.has(what, id)))) {
       missing(what, id);
     }
   }
@@ -307,7 +310,7 @@ export class DataStore {
     result: (view: View) => T | undefined,
   ): Promise<T> {
     if (this.#queue === undefined || this.#closed) {
-      await this.#read();
+      await this.#read(() => undefined);
     }
     let value: T | undefined;
     const outcome = await this.#queue!

@@ -90,6 +90,36 @@ describe('Store shared by windows', function () {
     assert.deepEqual([here.damage, anew.damage], [[], []]);
   });
 
+  it('loses nothing when windows are stopped at any moment and wake up generations later', async () => {
+    const directory = await fixture.directory();
+    const count = 120;
+    const writers = await Promise.all(
+      [8, 9, 10].map((seed) => fixture.spawn('storeWriter', [directory, 'mixed', `${count}`, `${seed}`, '15000'])),
+    );
+    const isDone = (told: readonly unknown[]): boolean => told.some((one) => (one as Told).done);
+    // One window at a time stands still while the others do twenty operations each.
+    for (let turn = 0; !writers.every((writer) => isDone(writer.messages)); turn++) {
+      const [stopped, ...others] = [0, 1, 2].map((i) => writers[(turn + i) % 3]!);
+      await stopped!.until((told) => isDone(told) || told.length > Math.min(count, turn));
+      stopped!.child.kill('SIGSTOP');
+      const goals = others.map((writer) => writer.messages.length + 20);
+      await Promise.all(others.map((writer, i) => writer.until((told) => isDone(told) || told.length >= goals[i]!)));
+      stopped!.child.kill('SIGCONT');
+      if (others.every((writer) => isDone(writer.messages))) {
+        await stopped!.until(isDone);
+      }
+    }
+    const here = fixture.open(directory);
+    await assertHolds(here, writers.flatMap((writer) => writer.messages as Told[]));
+    for (const writer of writers) {
+      const told = writer.messages.length;
+      writer.child.send({ hash: true });
+      await writer.until((messages) => messages.length > told);
+      assert.deepEqual(writer.messages.at(-1), { hash: await here.contentHash() });
+    }
+    assert.deepEqual(here.damage, []);
+  });
+
   it('keeps every acknowledged write of a window that is killed in the middle of one', async () => {
     const directory = await fixture.directory();
     for (const seed of [21, 22, 23, 24, 25]) {
