@@ -50,6 +50,28 @@ export type DownloadEventMessage =
   /** Another process has this download. */
   | { readonly type: 'busy'; readonly totalBytes: number; readonly receivedBytes: number };
 
+const reservedOnWindows = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
+
+/** May this be the name of one file or folder below the models folder, on every system? */
+export function isSafeSegment(segment: string): boolean {
+  return (
+    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(segment) && !segment.endsWith('.') && !reservedOnWindows.test(segment)
+  );
+}
+
+/** Does this name (as `URL.hostname` gives it) mean this very machine? */
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+}
+
+/** May files be fetched from this URL? https everywhere; http only from this very machine, when the hub is there too. */
+export function isAllowedUrl(url: URL, hub: URL): boolean {
+  if (url.username !== '' || url.password !== '') {
+    return false;
+  }
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname) && isLoopbackHost(hub.hostname));
+}
+
 const bytes = v.pipe(v.number(), v.integer(), v.minValue(0));
 const shortText = v.pipe(v.string(), v.maxLength(8192));
 
@@ -62,7 +84,12 @@ const downloadJob = v.object({
   sha256: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   token: v.optional(shortText),
   modelsDirectory: shortText,
-  target: v.pipe(v.array(shortText), v.minLength(1), v.maxLength(12)),
+  target: v.pipe(
+    v.array(v.pipe(v.string(), v.check(isSafeSegment))),
+    v.minLength(1),
+    v.maxLength(12),
+    v.check((segments) => /\.gguf$/i.test(segments.at(-1) ?? '')),
+  ),
   minimumFreeBytes: v.optional(bytes),
   stallMs: v.optional(v.pipe(v.number(), v.minValue(1))),
   patienceMs: v.optional(v.pipe(v.number(), v.minValue(1))),

@@ -6,6 +6,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { JanError } from '../common/errors';
+import { isAllowedUrl, isLoopbackHost } from '../protocol/downloadProtocol';
 
 const redirectLimit = 5;
 
@@ -84,7 +85,7 @@ export class GuardedFetch {
       throw this.#fatal(new JanError('network', 'The connection broke, and this server cannot continue a download. Start it again.', { details: { restart: true } }));
     }
     try {
-      const signal = AbortSignal.any([this.#closed.signal, ...(init?.signal == null ? [] : [init.signal])]);
+      const signal = AbortSignal.any([this.#closed.signal, ...(init?.signal ? [init.signal] : [])]);
       return range === undefined ? await this.#whole(file, signal) : await this.#part(file, range, signal);
     } catch (error) {
       this.lastProblem = error instanceof Error ? error.message : String(error);
@@ -133,13 +134,12 @@ export class GuardedFetch {
   /** @throws JanError when nothing may be fetched from there; that ends the download. */
   async checkAddress(url: URL): Promise<void> {
     const { hub } = this.options;
-    const local = isLoopback(hub.hostname);
-    const secure = url.protocol === 'https:' || (url.protocol === 'http:' && local && isLoopback(url.hostname));
-    if (!secure || url.username !== '' || url.password !== '') {
+    const local = isLoopbackHost(hub.hostname);
+    if (!isAllowedUrl(url, hub)) {
       throw this.#fatal(new JanError('download-failed', `The download leads to ${url.protocol}//${url.host}, which is not a secure address. Nothing was fetched from there.`));
     }
     // The hub is the user's own choice and may be a mirror in their network; what it points to may not be.
-    if (url.host === hub.host || (local && isLoopback(url.hostname))) {
+    if (url.host === hub.host || (local && isLoopbackHost(url.hostname))) {
       return;
     }
     for (const address of await addressesOf(url.hostname)) {
@@ -305,10 +305,6 @@ export function refusal(status: number, url: URL): JanError {
     return new JanError('network', `${url.host} asks for a pause: too many requests. Try again in a few minutes.`, { details });
   }
   return new JanError('network', `${url.host} has a problem (HTTP ${status}). Try again later.`, { details });
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
 async function addressesOf(hostname: string): Promise<readonly string[]> {

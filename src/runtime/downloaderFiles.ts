@@ -167,17 +167,6 @@ export async function hashFile(file: string, signal: AbortSignal, onBytes: (byte
   return hash.digest('hex');
 }
 
-const reservedOnWindows = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
-
-/** The same rule as the host's, checked here again: this process is the one that writes. */
-export function checkTarget(segments: readonly string[]): void {
-  const safe = (segment: string): boolean =>
-    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(segment) && !segment.endsWith('.') && !reservedOnWindows.test(segment);
-  if (segments.length === 0 || !segments.every(safe) || !/\.gguf$/i.test(segments.at(-1)!)) {
-    throw new JanError('invalid-argument', 'The file would get a name that is not safe. Choose another file.');
-  }
-}
-
 /** Makes folders one by one below `root`; a link among them is refused, so nothing is written elsewhere. */
 export async function ensureFolders(root: string, segments: readonly string[]): Promise<string> {
   let folder = root;

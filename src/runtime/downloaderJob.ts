@@ -4,9 +4,10 @@
 import { realpath, rmdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { isJanError, JanError, toJanError } from '../common/errors';
+import { partNames } from '../common/gguf/splitName';
 import type { DownloadEventMessage, DownloadJob } from '../protocol/downloadProtocol';
 import { GuardedFetch } from './downloaderFetch';
-import { checkRoom, checkTarget, diskFull, ensureFolders, hashFile, install, UnfinishedDownload } from './downloaderFiles';
+import { checkRoom, diskFull, ensureFolders, hashFile, install, UnfinishedDownload } from './downloaderFiles';
 import { planDownload, type DownloadPlan } from './downloaderPlan';
 import { checkModelFile } from './modelFileCheck';
 
@@ -42,7 +43,6 @@ export class DownloadJobRun {
   async run(): Promise<void> {
     let locked = false;
     try {
-      checkTarget(this.job.target);
       locked = await this.#unfinished.acquire();
       if (!locked) {
         const state = await this.#unfinished.readState();
@@ -262,7 +262,7 @@ export class DownloadJobRun {
     const { target, modelsDirectory } = this.job;
     this.#aborted.signal.throwIfAborted();
     const folder = await ensureFolders(await realpath(modelsDirectory), target.slice(0, -1));
-    const names = targetNames(target.at(-1)!, plan.files.length);
+    const names = partNames(target.at(-1)!);
     const moves = this.#localNames().map((name, i) => ({ from: this.#unfinished.file(name), to: path.join(folder, names[i]!) }));
     await install(moves);
     await this.#unfinished.remove();
@@ -308,20 +308,15 @@ export class DownloadJobRun {
   }
 
   #localNames(): readonly string[] {
-    return targetNames(localName, this.#plan?.files.length ?? 1);
+    return localNames(this.#plan?.files.length ?? 1);
   }
 }
 
 /** Within the unfinished download's folder; the library adds the number of the part. */
 const localName = 'model.gguf';
 
-function targetNames(name: string, parts: number): readonly string[] {
-  if (parts === 1) {
-    return [name];
-  }
-  const base = name.replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '');
-  const number = (value: number): string => String(value).padStart(5, '0');
-  return Array.from({ length: parts }, (_, i) => `${base}-${number(i + 1)}-of-${number(parts)}.gguf`);
+function localNames(parts: number): readonly string[] {
+  return parts === 1 ? [localName] : partNames(`model-00001-of-${String(parts).padStart(5, '0')}.gguf`);
 }
 
 function isPartRefusal(error: JanError): boolean {

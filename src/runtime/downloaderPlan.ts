@@ -4,6 +4,7 @@
 // Must not know: files on this machine, the host process.
 
 import { JanError } from '../common/errors';
+import { partNames } from '../common/gguf/splitName';
 import type { DownloadJob } from '../protocol/downloadProtocol';
 import { refusal, type GuardedFetch, type RemoteFile } from './downloaderFetch';
 
@@ -26,7 +27,7 @@ export async function planDownload(job: DownloadJob, guard: GuardedFetch, signal
   const hub = new URL(job.hubUrl);
   const files: PlannedFile[] = [];
   let commit = 'main';
-  for (const [index, name] of partNames(job).entries()) {
+  for (const [index, name] of namesOf(job).entries()) {
     const given = index === 0 ? job.sha256 : undefined;
     if (job.repository === undefined) {
       files.push(await planUrl(new URL(job.url!), given, guard, signal));
@@ -115,12 +116,6 @@ async function withAttempts<T extends { readonly response: Response; readonly lo
   }
 }
 
-function partNames(job: DownloadJob): readonly string[] {
-  const name = job.fileName ?? job.url ?? '';
-  const split = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(name);
-  if (job.repository === undefined || split === null) {
-    return [name];
-  }
-  const count = Math.min(Number(split[3]), 1000);
-  return Array.from({ length: count }, (_, i) => `${split[1]}-${String(i + 1).padStart(5, '0')}-of-${split[3]}.gguf`);
+function namesOf(job: DownloadJob): readonly string[] {
+  return job.repository === undefined || job.fileName === undefined ? [job.url ?? ''] : partNames(job.fileName);
 }

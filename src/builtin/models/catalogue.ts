@@ -27,7 +27,8 @@ export class Catalogue {
     return recommendedModels.map((model) => {
       const id = hubModelId(model.repository, model.fileName);
       const memoryNeeded = recommendedMemory(model);
-      const { contextBytesPerToken: _, ...shown } = model;
+      const { name, description, repository, fileName, size, quantization, parameters, contextLength, license } = model;
+      const shown = { name, description, repository, fileName, size, quantization, parameters, contextLength, license };
       return { ...shown, id, downloaded: downloaded.has(id), memoryNeeded, fit: fitOf(memoryNeeded, memory) };
     });
   }

@@ -4,9 +4,11 @@
 import { createHash } from 'node:crypto';
 import type { DownloadRequest, Model } from '../../api/jan';
 import { JanError } from '../../common/errors';
+import { partNames } from '../../common/gguf/splitName';
+import { isAllowedUrl, isSafeSegment } from '../../protocol/downloadProtocol';
 import { hubModelId } from './catalogue';
-import { isAllowedUrl, parseHubUrl } from './hubUrl';
-import { baseName, checkModelFileName, checkRepository, isModelFileName, isRepository, isSafeSegment, partNames } from './modelNames';
+import { parseHubUrl } from './hubUrl';
+import { baseName, checkModelFileName, checkRepository, isModelFileName, isRepository } from './modelNames';
 
 export interface DownloadTarget {
   /** Of the download: the same for the same file in every window. 32 hex digits. */

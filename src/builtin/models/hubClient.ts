@@ -5,8 +5,9 @@
 import * as v from 'valibot';
 import type { ModelSearchPage, ModelSearchQuery } from '../../api/jan';
 import { isJanError, JanError } from '../../common/errors';
+import { parseSplitName } from '../../common/gguf/splitName';
 import { parseHubUrl } from './hubUrl';
-import { checkRepository, isModelFileName, isRepository, parseSplitName } from './modelNames';
+import { checkRepository, isModelFileName, isRepository } from './modelNames';
 
 const timeoutMs = 15_000;
 const answerLimitBytes = 16 * 1024 * 1024;
@@ -199,7 +200,7 @@ async function readText(response: Response): Promise<string> {
     if (bytes > answerLimitBytes) {
       throw new JanError('network', 'The server’s answer is longer than any real one. Check the setting jan.hub.url.');
     }
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
 }

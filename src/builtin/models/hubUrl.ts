@@ -2,20 +2,9 @@
 // Must not know: what is asked of it.
 
 import { JanError } from '../../common/errors';
+import { isAllowedUrl } from '../../protocol/downloadProtocol';
 
 export const defaultHubUrl = 'https://huggingface.co';
-
-export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
-}
-
-/** May files be fetched from this URL? https everywhere; http only from this very machine, when the hub is there too. */
-export function isAllowedUrl(url: URL, hub: URL): boolean {
-  if (url.username !== '' || url.password !== '') {
-    return false;
-  }
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname) && isLoopbackHost(hub.hostname));
-}
 
 /** @throws JanError `invalid-argument` naming the setting to change. */
 export function parseHubUrl(value: string): URL {

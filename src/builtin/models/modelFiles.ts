@@ -7,8 +7,8 @@ import { invalidGguf } from '../../common/gguf/byteCursor';
 import { checkIsLanguageModel } from '../../common/gguf/describeModel';
 import { createHandleReader } from '../../common/gguf/handleReader';
 import { readGgufHeader, type GgufHeader } from '../../common/gguf/readGgufHeader';
+import { parseSplitName, partNames } from '../../common/gguf/splitName';
 import { JanError } from '../../common/errors';
-import { parseSplitName, partNames } from './modelNames';
 
 export interface ModelFileInfo {
   /** The (first) file. */

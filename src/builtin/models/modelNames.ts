@@ -1,16 +1,9 @@
-// Names that come from outside, made safe: ids, path segments, the parts of a split model, quantisation.
+// Names that come from outside, made safe: ids, repositories, files, quantisation.
 // Must not know: the file system, the store, the network.
 
 import { JanError } from '../../common/errors';
-
-const reservedOnWindows = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)/i;
-
-/** May this be the name of one file or folder below the models folder, on every system? */
-export function isSafeSegment(segment: string): boolean {
-  return (
-    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(segment) && !segment.endsWith('.') && !reservedOnWindows.test(segment)
-  );
-}
+import { parseSplitName } from '../../common/gguf/splitName';
+import { isSafeSegment } from '../../protocol/downloadProtocol';
 
 /** Is this a repository as Hugging Face names them, `owner/name`? */
 export function isRepository(value: unknown): value is string {
@@ -48,35 +41,6 @@ export function checkModelFileName(value: unknown): string {
     );
   }
   return value;
-}
-
-export interface SplitName {
-  /** What stands before `-00001-of-00003.gguf`. */
-  readonly base: string;
-  /** 1…count. */
-  readonly part: number;
-  readonly count: number;
-}
-
-/** Reads `base-00001-of-00003.gguf`, the naming of llama.cpp's gguf-split. */
-export function parseSplitName(fileName: string): SplitName | undefined {
-  const match = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(fileName);
-  if (match === null) {
-    return undefined;
-  }
-  const part = Number(match[2]);
-  const count = Number(match[3]);
-  return part >= 1 && part <= count ? { base: match[1]!, part, count } : undefined;
-}
-
-/** The names of all parts, first to last; a file that is whole is its only part. */
-export function partNames(fileName: string): readonly string[] {
-  const split = parseSplitName(fileName);
-  if (split === undefined) {
-    return [fileName];
-  }
-  const number = (value: number): string => String(value).padStart(5, '0');
-  return Array.from({ length: split.count }, (_, i) => `${split.base}-${number(i + 1)}-of-${number(split.count)}.gguf`);
 }
 
 /** The name without `.gguf` and without the part number. */

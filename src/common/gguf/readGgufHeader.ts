@@ -7,29 +7,12 @@ import {
   ggufDefaultAlignment,
   ggufFileTypeGuessed,
   ggufFileTypeNames,
-  ggufKept,
   ggufLimits,
   ggufMagic,
   ggufTensorTypes,
-  ggufValueBytes,
   ggufValueType,
 } from './ggufFormat';
-
-export type GgufScalar = number | bigint | boolean | string;
-
-/** An array; `values` only when it is small enough to keep (≤ 1024 elements, and 4 MiB in all). */
-export interface GgufArray {
-  readonly elementType: number;
-  readonly length: number;
-  readonly values?: readonly GgufScalar[];
-}
-
-/** A string too long to keep (> 256 KiB). */
-export interface GgufLongString {
-  readonly stringBytes: number;
-}
-
-export type GgufValue = GgufScalar | GgufArray | GgufLongString;
+import { decodeGgufKey, GgufMetadataReader, type GgufArray, type GgufValue } from './ggufMetadata';
 
 export interface GgufHeader {
   /** 2 or 3. */
@@ -62,9 +45,6 @@ export interface GgufHeader {
   readonly dataOffset: number;
 }
 
-const keyDecoder = new TextDecoder('utf-8', { fatal: true });
-const textDecoder = new TextDecoder('utf-8');
-
 /** Smallest possible records: what a count must leave room for. */
 const minimumEntryBytes = 8 + 1 + 4 + 1;
 const minimumTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
@@ -91,7 +71,7 @@ export async function readGgufHeader(reader: RandomAccessReader): Promise<GgufHe
   checkCount('metadata entries', entryCount, ggufLimits.metadataEntries, minimumEntryBytes, cursor);
   checkCount('tensors', tensorCount, ggufLimits.tensors, minimumTensorBytes, cursor);
 
-  const metadataReader = new MetadataReader(cursor);
+  const metadataReader = new GgufMetadataReader(cursor);
   const metadata = await metadataReader.read(entryCount);
   const alignment = readAlignment(metadata, metadataReader.alignmentType);
   const tensors = await readTensors(cursor, tensorCount, alignment);
@@ -109,157 +89,6 @@ function checkCount(what: string, count: number, limit: number, minimumBytes: nu
   if (count > limit || count * minimumBytes > cursor.remaining) {
     throw invalidGguf(`it claims an impossible number of ${what}`, { count, limit });
   }
-}
-
-class MetadataReader {
-  readonly #metadata = new Map<string, GgufValue>();
-  #keptBytes = 0;
-  /** llama.cpp accepts the alignment as uint32 only. */
-  alignmentType: number | undefined;
-
-  constructor(private readonly cursor: ByteCursor) {}
-
-  async read(count: number): Promise<ReadonlyMap<string, GgufValue>> {
-    const { cursor } = this;
-    for (let i = 0; i < count; i++) {
-      await cursor.need(8);
-      const keyBytes = cursor.length64();
-      if (keyBytes === 0 || keyBytes > ggufLimits.keyBytes) {
-        throw invalidGguf('a metadata key is empty or too long');
-      }
-      await cursor.need(keyBytes + 4);
-      const key = decodeKey(cursor.bytes(keyBytes));
-      if (this.#metadata.has(key)) {
-        throw invalidGguf('a metadata key occurs twice', { key: key.slice(0, 200) });
-      }
-      const type = cursor.uint32();
-      if (key === 'general.alignment') {
-        this.alignmentType = type;
-      }
-      this.#metadata.set(key, type === ggufValueType.array ? await this.#array(key) : await this.#value(type, key));
-    }
-    return this.#metadata;
-  }
-
-  async #value(type: number, key: string): Promise<GgufValue> {
-    if (type === ggufValueType.string) {
-      return this.#string();
-    }
-    const size = ggufValueBytes[type];
-    if (size === undefined) {
-      throw invalidGguf('a metadata value has an unknown type', { key: key.slice(0, 200), type });
-    }
-    await this.cursor.need(size);
-    return readScalar(this.cursor, type);
-  }
-
-  async #string(): Promise<string | GgufLongString> {
-    const { cursor } = this;
-    if (!cursor.has(8)) {
-      await cursor.need(8);
-    }
-    const length = cursor.length64();
-    if (length > ggufLimits.stringBytes || length > cursor.remaining) {
-      throw invalidGguf('a text in its metadata is longer than possible', { length });
-    }
-    if (length > ggufKept.stringBytes || !this.#keep(length)) {
-      cursor.skip(length);
-      return { stringBytes: length };
-    }
-    await cursor.need(length);
-    return textDecoder.decode(cursor.bytes(length));
-  }
-
-  async #array(key: string): Promise<GgufArray> {
-    const { cursor } = this;
-    await cursor.need(12);
-    const elementType = cursor.uint32();
-    const length = cursor.length64();
-    const isString = elementType === ggufValueType.string;
-    const elementBytes = isString ? 8 : ggufValueBytes[elementType];
-    if (elementBytes === undefined) {
-      throw invalidGguf('a list in its metadata has an unknown or nested element type', { key: key.slice(0, 200) });
-    }
-    if (length > ggufLimits.arrayElements || length * elementBytes > cursor.remaining) {
-      throw invalidGguf('a list in its metadata is longer than possible', { key: key.slice(0, 200), length });
-    }
-    if (length > ggufKept.arrayElements || !this.#keep(length * elementBytes)) {
-      await this.#skipArray(isString, length, elementBytes);
-      return { elementType, length };
-    }
-    const values: GgufScalar[] = [];
-    for (let i = 0; i < length; i++) {
-      const value = await this.#value(elementType, key);
-      values.push(typeof value === 'object' ? '' : value);
-    }
-    return { elementType, length, values };
-  }
-
-  async #skipArray(isString: boolean, length: number, elementBytes: number): Promise<void> {
-    const { cursor } = this;
-    if (!isString) {
-      cursor.skip(length * elementBytes);
-      return;
-    }
-    for (let i = 0; i < length; i++) {
-      if (!cursor.has(8)) {
-        await cursor.need(8);
-      }
-      const bytes = cursor.length64();
-      if (bytes > ggufLimits.stringBytes) {
-        throw invalidGguf('a text in its metadata is longer than possible', { length: bytes });
-      }
-      cursor.skip(bytes);
-    }
-  }
-
-  #keep(bytes: number): boolean {
-    if (this.#keptBytes + bytes > ggufKept.totalBytes) {
-      return false;
-    }
-    this.#keptBytes += bytes;
-    return true;
-  }
-}
-
-function decodeKey(bytes: Uint8Array): string {
-  try {
-    return keyDecoder.decode(bytes);
-  } catch {
-    throw invalidGguf('a metadata key is not text');
-  }
-}
-
-function readScalar(cursor: ByteCursor, type: number): GgufScalar {
-  switch (type) {
-    case ggufValueType.uint8:
-      return cursor.uint8();
-    case ggufValueType.int8:
-      return cursor.int8();
-    case ggufValueType.uint16:
-      return cursor.uint16();
-    case ggufValueType.int16:
-      return cursor.int16();
-    case ggufValueType.uint32:
-      return cursor.uint32();
-    case ggufValueType.int32:
-      return cursor.int32();
-    case ggufValueType.float32:
-      return cursor.float32();
-    case ggufValueType.float64:
-      return cursor.float64();
-    case ggufValueType.bool:
-      return cursor.uint8() !== 0;
-    case ggufValueType.uint64:
-      return narrow(cursor.uint64());
-    default:
-      return narrow(cursor.int64());
-  }
-}
-
-function narrow(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 function readAlignment(metadata: ReadonlyMap<string, GgufValue>, type: number | undefined): number {
@@ -293,7 +122,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number)
       throw invalidGguf('a tensor name is empty or too long');
     }
     await cursor.need(nameBytes + 4);
-    const name = decodeKey(cursor.bytes(nameBytes));
+    const name = decodeGgufKey(cursor.bytes(nameBytes));
     if (names.has(name)) {
       throw invalidGguf('a tensor occurs twice', { tensor: name });
     }

@@ -28,10 +28,10 @@ export function registerMemoryStore(api: JanApi, models = new Map<string, Model>
       startDownloadAt: -1,
       finishDownloadAt: -1,
       createdAt: models.get(model.id)?.createdAt ?? ++clock,
-      ...JSON.parse(JSON.stringify(model)),
+      ...(JSON.parse(JSON.stringify(model)) as typeof model),
     };
     models.set(model.id, stored);
-    return Promise.resolve(stored);
+    return Promise.resolve<Model>(stored);
   });
   plugin.registerProvider('updateFinishedDownloadAt', async (id, at) => {
     models.set(id, { ...get(id), finishDownloadAt: at ?? ++clock });
@@ -44,9 +44,8 @@ export function registerMemoryStore(api: JanApi, models = new Map<string, Model>
     get(id);
     models.delete(id);
   });
-  plugin.registerProvider('stopModel', (id) => {
+  plugin.registerProvider('stopModel', async (id) => {
     stopped.push(id);
-    return Promise.resolve();
   });
-  return { models, stopped, dispose: () => plugin.dispose() };
+  return { models, stopped, dispose: () => void plugin.dispose() };
 }

@@ -201,7 +201,7 @@ describe('readGgufHeader', () => {
     let slowest = 0;
     for (let round = 0; round < 5_000; round++) {
       const bytes = mutate(good[round % good.length]!, random);
-      const started = performance.now();
+      const before = process.threadCpuUsage();
       try {
         const header = await readGgufHeader(readerOf(bytes));
         assert.ok(header.dataOffset <= bytes.length || header.tensorCount === 0);
@@ -209,7 +209,9 @@ describe('readGgufHeader', () => {
         assert.ok(isJanError(error, 'model-invalid'), String(error));
         refused++;
       }
-      slowest = Math.max(slowest, performance.now() - started);
+      // Of this thread: other programs on the machine must not fail the test.
+      const { user, system } = process.threadCpuUsage(before);
+      slowest = Math.max(slowest, (user + system) / 1000);
     }
     assert.ok(refused > 1_000, `${refused} refused`);
     assert.ok(slowest < 50, `${slowest} ms`);
