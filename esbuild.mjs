@@ -37,7 +37,17 @@ const external = ['vscode', 'node-llama-cpp', 'sql.js', 'systeminformation'];
 async function configurations() {
   const all = [];
   if (wanted('extension')) {
-    all.push({ ...common, entryPoints: { extension: 'src/extension.ts' }, outdir: 'dist', format: 'cjs', external });
+    // ESM with splitting: what is imported lazily lies in chunks of its own, and VS Code's API is not copied per module.
+    all.push({
+      ...common,
+      entryPoints: { extension: 'src/extension.ts' },
+      outdir: 'dist',
+      format: 'esm',
+      splitting: true,
+      chunkNames: 'chunks/[name]-[hash]',
+      external,
+      banner: esmBanner,
+    });
     const children = await existing({ runtime: 'src/runtime/main.ts', downloader: 'src/runtime/downloader.ts' });
     all.push({
       ...common,
@@ -96,6 +106,7 @@ async function configurations() {
         entryPoints: { hostTests: 'test/runner/hostEntry.ts' },
         outdir: 'dist/test',
         format: 'cjs',
+        outExtension: { '.js': '.cjs' },
         external: [...external, 'mocha'],
         plugins: [globImports],
         minify: false,
@@ -159,6 +170,9 @@ async function copyAssets() {
   }
 }
 
+if (!watch && wanted('extension')) {
+  await rm(path.join(root, 'dist/chunks'), { recursive: true, force: true });
+}
 if (!watch && !args.includes('--only')) {
   await rm(path.join(root, 'dist/test'), { recursive: true, force: true });
 }

@@ -110,12 +110,14 @@ async function copyOurs(parent: string): Promise<{ readonly folder: string; read
   }
   await mkdir(path.join(folder, 'dist'));
   for (const name of await readdir(path.join(repositoryRoot, 'dist'))) {
-    if (/\.(js|mjs|wasm)$/.test(name) || name === 'webview') {
+    if (/\.(js|mjs|wasm)$/.test(name) || name === 'webview' || name === 'chunks') {
       await cp(path.join(repositoryRoot, 'dist', name), path.join(folder, 'dist', name), { recursive: true });
     }
   }
-  const bundle = path.join(folder, 'dist/extension.js');
-  await build({ entryPoints: [bundle], outfile: bundle, allowOverwrite: true, minify: true, platform: 'node', logLevel: 'error' });
+  const dist = path.join(folder, 'dist');
+  const chunks = (await readdir(path.join(dist, 'chunks'))).filter((name) => name.endsWith('.js')).map((name) => `chunks/${name}`);
+  const entryPoints = ['extension.js', ...chunks].map((name) => path.join(dist, name));
+  await build({ entryPoints, outdir: dist, outbase: dist, allowOverwrite: true, minify: true, format: 'esm', platform: 'node', logLevel: 'error' });
   return { folder, id: `${String(manifest.publisher)}.${String(manifest.name)}` };
 }
 

@@ -20,7 +20,7 @@ function extensionFolders() {
   return [repositoryRoot, ...folders.filter((folder) => fs.existsSync(path.join(folder, 'package.json')))];
 }
 
-const tests = path.join(repositoryRoot, 'dist', 'test', 'hostTests.js');
+const tests = path.join(repositoryRoot, 'dist', 'test', 'hostTests.cjs');
 if (!fs.existsSync(tests)) {
   console.error('The host tests are not built. Run `npm run build` first.');
   process.exit(1);
