@@ -22,7 +22,7 @@ export async function copyEndpoint(api: JanApi): Promise<void> {
     return { label, description, snippet };
   });
   const chosen = await vscode.window.showQuickPick(items, {
-    title: l10n.t('Copy Endpoint for Other Tools'),
+    title: l10n.t('Copy Endpoint'),
     placeHolder: l10n.t('What to copy. Only programs on this machine that have the token can use the endpoint.'),
     matchOnDescription: true,
   });

@@ -41,7 +41,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
 
   const addFiles = async (): Promise<void> => {
     const uris = await vscode.window.showOpenDialog({
-      title: l10n.t('Add a GGUF File'),
+      title: l10n.t('Add Model File'),
       openLabel: l10n.t('Add Model'),
       canSelectMany: true,
       filters: { [l10n.t('GGUF models')]: ['gguf'] },

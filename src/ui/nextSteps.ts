@@ -14,7 +14,7 @@ export interface NextStep {
 /** At most two besides the log, so that a notification stays readable. */
 export function nextStepsFor(code: JanErrorCode, canRetry: boolean, l10n: Localise): readonly NextStep[] {
   const search: NextStep = { title: l10n.t('Search Models'), action: commandIds.searchModels };
-  const add: NextStep = { title: l10n.t('Add a GGUF File'), action: commandIds.addModelFile };
+  const add: NextStep = { title: l10n.t('Add Model File'), action: commandIds.addModelFile };
   const pick: NextStep = { title: l10n.t('Choose Model'), action: commandIds.pickModel };
   const restart: NextStep = { title: l10n.t('Restart Engine'), action: commandIds.restartEngine };
   const settings: NextStep = { title: l10n.t('Open Settings'), action: commandIds.openSettings };

@@ -48,7 +48,7 @@ function askForRepository(api: JanApi, openHubSetting: () => void, text: string)
       },
     }),
   );
-  picker.title = l10n.t('Search and Download Models');
+  picker.title = l10n.t('Search Models');
   picker.placeholder = l10n.t('Search Hugging Face: a name, owner/name, or the address of a GGUF file');
   picker.step = 1;
   picker.totalSteps = 2;
