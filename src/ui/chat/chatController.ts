@@ -3,34 +3,20 @@
 // Must not know: VS Code (what it needs of it is handed in), HTML, who implements a service.
 
 import type { Conversation, JanApi, Message } from '../../api/jan';
-import { JanError, isJanError, toJanError } from '../../common/errors';
+import { JanError, toJanError } from '../../common/errors';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import type { ChatAction, ChatState, ChatStrings, ErrorItem, ToHost, ToWebview } from '../../protocol/chatProtocol';
-import { commandIds, type CommandId } from '../ids';
 import { Answers } from './answers';
 import type { ChatSettings } from './chatRequest';
+import { commandOfAction, safeUrl, type ChatSurroundings } from './chatSurroundings';
 import { ConversationList } from './conversationList';
 import { conversationNameFrom } from './conversationName';
 import { Drafts, type ChatMemory } from './drafts';
 import { actionsForNotice } from './errorActions';
 import { ModelStatus } from './modelStatus';
+import { OpenConversation } from './openConversation';
 import { StatePublisher } from './statePublisher';
-import { Thread } from './thread';
-
-/** What the controller asks of VS Code. */
-export interface ChatSurroundings {
-  /** Lets the user choose; `undefined`: they did not. */
-  pickModel(currentModelId: string | undefined): Promise<string | undefined>;
-  executeCommand(id: CommandId): Promise<void>;
-  copyText(text: string): Promise<void>;
-  /** Resolves with false when there is no editor to insert into. */
-  insertAtCursor(text: string): Promise<boolean>;
-  /** The address is http or https. */
-  openExternal(url: string): Promise<void>;
-  /** An answer is being written in the conversation that is shown. */
-  setAnswering(isAnswering: boolean): void;
-}
 
 export interface ChatControllerOptions {
   readonly api: JanApi;
@@ -46,16 +32,6 @@ export interface ChatControllerOptions {
 
 const defaultTimes = { frame: 24, flush: 250, undo: 6000, refresh: 150, drafts: 400 };
 
-/** The only commands that a button of an error can run. */
-const commandOfAction: Readonly<Partial<Record<ChatAction, CommandId>>> = {
-  downloadModel: commandIds.downloadModel,
-  addModelFile: commandIds.addModelFile,
-  restartEngine: commandIds.restartEngine,
-  showLog: commandIds.showLog,
-};
-
-const memoryKeys = { conversation: 'jan.chat.conversation', model: 'jan.chat.model' } as const;
-
 export class ChatController implements Disposable {
   readonly #owned = new DisposableStore();
   readonly #times: typeof defaultTimes;
@@ -64,18 +40,11 @@ export class ChatController implements Disposable {
   readonly #list: ConversationList;
   readonly #answers: Answers;
   readonly #models: ModelStatus;
-  #currentId: string | null;
-  #thread: Thread | undefined;
+  readonly #open: OpenConversation;
   #isLoading = true;
-  /** The conversation that the page still shows as a new one. */
-  #createdFromNew: string | null = null;
-  #draft = { text: '', revision: 0 };
   #notice: ErrorItem | null = null;
-  #chosenModel: string | undefined;
   #isCreating = false;
   #isAnswering = false;
-  #isThreadStale = false;
-  #readingThread: Promise<void> | undefined;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: ChatControllerOptions) {
@@ -85,7 +54,7 @@ export class ChatController implements Disposable {
     this.#drafts = this.#owned.add(new Drafts(memory, this.#times.drafts));
     const changed = (): void => this.#changed();
     this.#list = this.#owned.add(new ConversationList(api, this.#times.undo, changed, (error) => this.#report(error)));
-    this.#models = new ModelStatus(api, log);
+    this.#models = new ModelStatus(api, log, memory);
     this.#answers = this.#owned.add(
       new Answers({
         api,
@@ -96,13 +65,18 @@ export class ChatController implements Disposable {
         onMessage: (message, isNew) => this.#put(message, isNew),
       }),
     );
-    this.#currentId = asId(memory.get(memoryKeys.conversation)) ?? null;
-    this.#chosenModel = asId(memory.get(memoryKeys.model));
+    this.#open = new OpenConversation({
+      api,
+      memory,
+      drafts: this.#drafts,
+      writingIn: (id) => this.#answers.get(id)?.messageId,
+      onChange: changed,
+    });
     this.#owned.add(api.onDidChangeConversations((event) => this.#onConversations(event.kind, event.ids)));
     this.#owned.add(
       api.onDidChangeMessages((event) => {
-        if (event.conversationId === this.#currentId && !this.#answers.isWriting(event.ids)) {
-          this.#isThreadStale = true;
+        if (event.conversationId === this.#open.id && !this.#answers.isWriting(event.ids)) {
+          this.#open.isStale = true;
           this.#refreshSoon();
         }
       }),
@@ -142,8 +116,8 @@ export class ChatController implements Disposable {
   }
 
   stopAnswer(): void {
-    if (this.#currentId !== null) {
-      this.#answers.stop(this.#currentId);
+    if (this.#open.id !== null) {
+      this.#answers.stop(this.#open.id);
     }
   }
 
@@ -153,15 +127,10 @@ export class ChatController implements Disposable {
 
   /** For this conversation and for new ones. */
   async setModel(modelId: string): Promise<void> {
-    this.#chosenModel = modelId;
-    await this.options.memory.update(memoryKeys.model, modelId);
-    const id = this.#currentId;
+    this.#models.choose(modelId);
+    const { id } = this.#open;
     if (id !== null) {
-      const conversation = await this.options.api.data.updateConversation({ id, modelId });
-      this.#list.put(conversation);
-      if (this.#thread?.conversation.id === id) {
-        this.#thread.setConversation(conversation);
-      }
+      this.#update(await this.options.api.data.updateConversation({ id, modelId }));
     }
     this.#changed();
   }
@@ -179,30 +148,30 @@ export class ChatController implements Disposable {
       case 'resync':
         return this.#publisher.sendState();
       case 'send':
-        return this.#send(message.conversationId ?? this.#createdFromNew, message.text);
+        return this.#send(this.#open.resolve(message.conversationId), message.text);
       case 'stop':
         return this.stopAnswer();
       case 'draft':
-        return this.#drafts.set(message.conversationId ?? this.#createdFromNew, message.text);
+        return this.#drafts.set(this.#open.resolve(message.conversationId), message.text);
       case 'newConversation':
         return this.newConversation();
       case 'openConversation':
         this.#show(message.id);
-        return this.#readThread();
+        return this.#open.read();
       case 'renameConversation':
         return this.#rename(message.id, message.name);
       case 'deleteConversation':
         return this.#delete(message.id);
       case 'undoDelete':
-        if (this.#list.undoDelete(message.id) && this.#currentId === null) {
+        if (this.#list.undoDelete(message.id) && this.#open.id === null) {
           this.#show(message.id);
-          await this.#readThread();
+          await this.#open.read();
         }
         return;
       case 'showMoreConversations':
         return this.#list.showMore();
       case 'showEarlier':
-        this.#thread?.showEarlier();
+        this.#open.thread?.showEarlier();
         return this.#changed();
       case 'regenerate':
         return this.#regenerate(message.messageId);
@@ -231,66 +200,21 @@ export class ChatController implements Disposable {
 
   /** A page is up, new or again: it gets strings and state at once, and what has to be read as it comes. */
   async #start(): Promise<void> {
-    this.#setDraft();
+    this.#open.resetDraft();
     this.#publisher.sendState(this.options.strings);
     const models = this.#models.refresh();
-    await Promise.all([this.#list.load(), this.#currentId === null ? undefined : this.#readThread()]).finally(() => {
+    await Promise.all([this.#list.load(), this.#open.read()]).finally(() => {
       this.#isLoading = false;
       this.#changed();
     });
     await models;
-    this.#thread?.invalidate();
+    this.#open.thread?.invalidate();
     this.#changed();
   }
 
   #show(conversationId: string | null): void {
-    if (conversationId === this.#currentId && this.#thread !== undefined) {
-      return;
-    }
-    this.#currentId = conversationId;
-    this.#createdFromNew = null;
-    this.#thread = undefined;
-    this.#notice = null;
-    this.#setDraft();
-    void this.options.memory.update(memoryKeys.conversation, conversationId);
-    this.#changed();
-  }
-
-  /** Reads the open conversation, again when it was changed meanwhile. */
-  #readThread(): Promise<void> {
-    this.#isThreadStale = true;
-    this.#readingThread ??= this.#readStaleThread().finally(() => (this.#readingThread = undefined));
-    return this.#readingThread;
-  }
-
-  async #readStaleThread(): Promise<void> {
-    const { data } = this.options.api;
-    while (this.#isThreadStale && this.#currentId !== null) {
-      this.#isThreadStale = false;
-      const id = this.#currentId;
-      const version = this.#thread?.version;
-      try {
-        const [conversation, messages] = await Promise.all([
-          data.getConversation(id),
-          data.getConversationMessages(id, { branch: 'all' }),
-        ]);
-        if (this.#currentId !== id || this.#thread?.version !== version) {
-          this.#isThreadStale = true;
-        } else if (this.#thread === undefined) {
-          this.#thread = new Thread(conversation, messages);
-        } else {
-          this.#thread.replace(conversation, messages, this.#answers.get(id)?.messageId);
-        }
-      } catch (error) {
-        if (this.#currentId !== id) {
-          this.#isThreadStale = true;
-        } else if (isJanError(error, 'conversation-not-found')) {
-          this.#show(null);
-        } else {
-          throw error;
-        }
-      }
-      this.#changed();
+    if (this.#open.show(conversationId)) {
+      this.#notice = null;
     }
   }
 
@@ -310,7 +234,7 @@ export class ChatController implements Disposable {
     try {
       conversation = id === null ? await this.#create(content) : await this.options.api.data.getConversation(id);
       id = conversation.id;
-      const parentId = this.#thread?.conversation.id === id ? this.#thread.endId : (conversation.activeMessageId ?? null);
+      const parentId = this.#open.thread?.conversation.id === id ? this.#open.thread.endId : (conversation.activeMessageId ?? null);
       question = await this.options.api.data.createMessage({ conversationId: id, parentId, role: 'user', content });
     } catch (error) {
       this.#restoreDraft(id, text);
@@ -319,7 +243,7 @@ export class ChatController implements Disposable {
     this.#put(question, true);
     if (conversation.name === '') {
       conversation = await this.options.api.data.updateConversation({ id, name: conversationNameFrom(content) });
-      this.#list.put(conversation);
+      this.#update(conversation);
     }
     await this.#answer(conversation, question.id);
   }
@@ -327,19 +251,14 @@ export class ChatController implements Disposable {
   async #create(content: string): Promise<Conversation> {
     this.#isCreating = true;
     try {
-      const modelId = this.#modelId;
+      const modelId = this.#models.choice;
       const conversation = await this.options.api.data.createConversation({
         name: conversationNameFrom(content),
         ...(modelId === undefined ? {} : { modelId }),
       });
       this.#list.put(conversation);
-      if (this.#currentId === null) {
-        const draft = this.#draft;
-        this.#show(conversation.id);
-        // The page has its box under control: what is typed meanwhile must stay.
-        this.#draft = draft;
-        this.#createdFromNew = conversation.id;
-        this.#thread = new Thread(conversation, []);
+      if (this.#open.id === null) {
+        this.#open.becomes(conversation);
       }
       return conversation;
     } finally {
@@ -348,7 +267,7 @@ export class ChatController implements Disposable {
   }
 
   async #answer(conversation: Conversation, parentId: string): Promise<void> {
-    const modelId = conversation.modelId ?? this.#models.item(this.#validChoice).id ?? undefined;
+    const modelId = conversation.modelId ?? this.#models.item(undefined).id ?? undefined;
     const generation = await this.#answers.answer(conversation, parentId, modelId);
     if (generation?.saveError !== undefined) {
       const { code, message } = generation.saveError;
@@ -360,7 +279,7 @@ export class ChatController implements Disposable {
   }
 
   async #regenerate(messageId: string): Promise<void> {
-    const thread = this.#thread;
+    const { thread } = this.#open;
     const message = thread?.tree.get(messageId);
     const questionId = message?.role === 'assistant' ? message.parentId : message?.id;
     if (thread !== undefined && typeof questionId === 'string' && !this.#answers.isAnswering(thread.conversation.id)) {
@@ -370,7 +289,7 @@ export class ChatController implements Disposable {
   }
 
   async #edit(messageId: string, text: string): Promise<void> {
-    const thread = this.#thread;
+    const { thread } = this.#open;
     const message = thread?.tree.get(messageId);
     const content = text.trim();
     if (thread === undefined || message?.role !== 'user' || content === '') {
@@ -387,33 +306,32 @@ export class ChatController implements Disposable {
   }
 
   async #switchBranch(messageId: string): Promise<void> {
-    const thread = this.#thread;
+    const { thread } = this.#open;
     if (thread?.tree.get(messageId) === undefined) {
       return;
     }
     const activeMessageId = thread.tree.leafBelow(messageId);
     thread.showBranch(activeMessageId);
     this.#changed();
-    const conversation = await this.options.api.data.updateConversation({ id: thread.conversation.id, activeMessageId });
-    thread.setConversation(conversation);
+    this.#update(await this.options.api.data.updateConversation({ id: thread.conversation.id, activeMessageId }));
   }
 
   async #rename(id: string, name: string): Promise<void> {
     const trimmed = name.trim();
-    if (trimmed === '') {
-      return;
+    if (trimmed !== '') {
+      this.#update(await this.options.api.data.updateConversation({ id, name: trimmed }));
     }
-    const conversation = await this.options.api.data.updateConversation({ id, name: trimmed });
+  }
+
+  #update(conversation: Conversation): void {
     this.#list.put(conversation);
-    if (this.#thread?.conversation.id === id) {
-      this.#thread.setConversation(conversation);
-    }
+    this.#open.setConversation(conversation);
   }
 
   #delete(id: string): void {
     this.#answers.stop(id);
     this.#list.delete(id);
-    if (this.#currentId === id) {
+    if (this.#open.id === id) {
       this.#show(null);
     }
   }
@@ -439,11 +357,14 @@ export class ChatController implements Disposable {
   }
 
   #onConversations(kind: 'created' | 'updated' | 'deleted', ids: readonly string[]): void {
-    if (kind === 'deleted' && this.#currentId !== null && ids.includes(this.#currentId)) {
-      this.#answers.stop(this.#currentId);
-      this.#show(null);
-    } else if (kind === 'updated' && this.#currentId !== null && ids.includes(this.#currentId)) {
-      this.#isThreadStale ||= !this.#answers.isAnswering(this.#currentId);
+    const { id } = this.#open;
+    if (id !== null && ids.includes(id)) {
+      if (kind === 'deleted') {
+        this.#answers.stop(id);
+        this.#show(null);
+      } else if (!this.#answers.isAnswering(id)) {
+        this.#open.isStale = true;
+      }
     }
     this.#refreshSoon();
   }
@@ -453,8 +374,8 @@ export class ChatController implements Disposable {
     if (this.#publisher.isAttached) {
       this.#refreshTimer ??= setTimeout(() => {
         this.#refreshTimer = undefined;
-        const thread = this.#isThreadStale ? this.#readThread() : undefined;
-        Promise.all([this.#list.load(), thread]).catch((error: unknown) => this.#report(error));
+        const reading = this.#open.isStale ? this.#open.read() : undefined;
+        Promise.all([this.#list.load(), reading]).catch((error: unknown) => this.#report(error));
       }, this.#times.refresh);
     }
   }
@@ -462,28 +383,24 @@ export class ChatController implements Disposable {
   #refreshModels(): void {
     if (this.#publisher.isAttached) {
       void this.#models.refresh().then(() => {
-        this.#thread?.invalidate();
+        this.#open.thread?.invalidate();
         this.#changed();
       });
     }
   }
 
   #put(message: Message, isNew: boolean): void {
-    if (this.#thread?.conversation.id === message.conversationId) {
-      this.#thread.put(message, isNew);
+    const { thread } = this.#open;
+    if (thread?.conversation.id === message.conversationId) {
+      thread.put(message, isNew);
     }
     this.#changed();
   }
 
-  #setDraft(): void {
-    this.#draft = { text: this.#drafts.get(this.#currentId), revision: this.#draft.revision + 1 };
-  }
-
   #restoreDraft(conversationId: string | null, text: string): void {
     this.#drafts.set(conversationId, text);
-    if (conversationId === this.#currentId) {
-      this.#setDraft();
-      this.#changed();
+    if (conversationId === this.#open.id) {
+      this.#open.resetDraft();
     }
   }
 
@@ -494,17 +411,13 @@ export class ChatController implements Disposable {
     this.#changed();
   }
 
-  get #validChoice(): string | undefined {
-    return this.#chosenModel !== undefined && this.#models.has(this.#chosenModel) ? this.#chosenModel : undefined;
-  }
-
-  /** The conversation's model, else the user's last choice while it exists; `undefined`: whatever is loaded. */
+  /** The conversation's own model; absent: the user's last choice or what there is. */
   get #modelId(): string | undefined {
-    return this.#thread?.conversation.modelId ?? this.#validChoice;
+    return this.#open.thread?.conversation.modelId;
   }
 
   #changed(): void {
-    const isAnswering = this.#answers.isAnswering(this.#currentId);
+    const isAnswering = this.#answers.isAnswering(this.#open.id);
     if (isAnswering !== this.#isAnswering) {
       this.#isAnswering = isAnswering;
       this.options.surroundings.setAnswering(isAnswering);
@@ -513,40 +426,21 @@ export class ChatController implements Disposable {
   }
 
   #state(): ChatState {
-    const generation = this.#answers.get(this.#currentId);
+    const generation = this.#answers.get(this.#open.id);
     const nameOfModel = (id?: string): string => this.#models.nameOf(id);
-    const { messages, earlier } = this.#thread?.items(generation, nameOfModel) ?? { messages: [], earlier: 0 };
-    const undo = this.#list.undo;
+    const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel) ?? { messages: [], earlier: 0 };
     return {
-      conversations: this.#list.shown.map(({ id, name, updatedAt }) => ({
-        id,
-        name,
-        updatedAt,
-        answering: this.#answers.isAnswering(id),
-      })),
+      conversations: this.#list.items((id) => this.#answers.isAnswering(id)),
       hasMoreConversations: this.#list.hasMore,
-      conversationId: this.#currentId,
+      conversationId: this.#open.id,
       messages,
       earlier,
-      loading: this.#isLoading || (this.#currentId !== null && this.#thread === undefined),
-      answering: this.#answers.isAnswering(this.#currentId),
-      draft: this.#draft,
+      loading: this.#isLoading || (this.#open.id !== null && this.#open.thread === undefined),
+      answering: this.#answers.isAnswering(this.#open.id),
+      draft: this.#open.draft,
       model: this.#models.item(this.#modelId),
       notice: this.#notice,
-      undo: undo === undefined ? null : { conversationId: undo.id, name: undo.name },
+      undo: this.#list.undo,
     };
   }
-}
-
-function asId(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value.length <= 200 ? value : undefined;
-}
-
-/** @throws JanError `denied` for anything but http and https */
-function safeUrl(text: string, refusal: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new JanError('denied', refusal.replace('{0}', () => text.slice(0, 200)));
-  }
-  return url.href;
 }

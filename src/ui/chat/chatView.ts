@@ -8,10 +8,11 @@ import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { parseToHost } from '../../protocol/chatProtocol';
 import { contextKeys, settingIds, viewIds } from '../ids';
-import { ChatController, type ChatSurroundings } from './chatController';
+import { ChatController } from './chatController';
 import { createChatHtml } from './chatHtml';
 import type { ChatSettings } from './chatRequest';
 import { createChatStrings } from './chatStrings';
+import type { ChatSurroundings } from './chatSurroundings';
 
 export interface ChatViewOptions {
   readonly api: JanApi;

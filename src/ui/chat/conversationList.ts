@@ -4,6 +4,7 @@
 import type { Conversation, JanApi } from '../../api/jan';
 import { isJanError } from '../../common/errors';
 import type { Disposable } from '../../common/lifecycle';
+import type { ChatState, ConversationItem } from '../../protocol/chatProtocol';
 
 const pageSize = 100;
 const mostListed = 500;
@@ -26,8 +27,11 @@ export class ConversationList implements Disposable {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  get shown(): readonly Conversation[] {
-    return this.#conversations.filter((one) => !this.#deleting.has(one.id));
+  /** What is shown of them, newest change first. */
+  items(isAnswering: (id: string) => boolean): readonly ConversationItem[] {
+    return this.#conversations
+      .filter((one) => !this.#deleting.has(one.id))
+      .map(({ id, name, updatedAt }) => ({ id, name, updatedAt, answering: isAnswering(id) }));
   }
 
   get hasMore(): boolean {
@@ -35,8 +39,9 @@ export class ConversationList implements Disposable {
   }
 
   /** The newest deletion that can be taken back. */
-  get undo(): Deleted | undefined {
-    return [...this.#deleting.values()].at(-1)?.conversation;
+  get undo(): ChatState['undo'] {
+    const newest = [...this.#deleting.values()].at(-1)?.conversation;
+    return newest === undefined ? null : { conversationId: newest.id, name: newest.name };
   }
 
   async load(): Promise<void> {

@@ -5,6 +5,9 @@ import type { EngineState, InferenceModel, JanApi } from '../../api/jan';
 import { toJanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
 import type { ModelItem } from '../../protocol/chatProtocol';
+import type { ChatMemory } from './drafts';
+
+const storageKey = 'jan.chat.model';
 
 export class ModelStatus {
   #models: readonly InferenceModel[] | undefined;
@@ -12,11 +15,26 @@ export class ModelStatus {
   #starterIds = new Set<string>();
   #refreshing: Promise<void> | undefined;
   #isStale = false;
+  #chosen: string | undefined;
 
   constructor(
     private readonly api: Pick<JanApi, 'inference' | 'models'>,
     private readonly log: Logger,
-  ) {}
+    private readonly memory: ChatMemory,
+  ) {
+    const kept = memory.get(storageKey);
+    this.#chosen = typeof kept === 'string' && kept !== '' ? kept : undefined;
+  }
+
+  /** What the user picked last, while it exists: the model of new conversations. */
+  get choice(): string | undefined {
+    return this.#models?.some((model) => model.id === this.#chosen) === true ? this.#chosen : undefined;
+  }
+
+  choose(modelId: string): void {
+    this.#chosen = modelId;
+    this.memory.update(storageKey, modelId).then(undefined, () => undefined);
+  }
 
   setEngine(state: EngineState): void {
     this.#engine = state;
@@ -51,16 +69,13 @@ export class ModelStatus {
     }
   }
 
-  has(modelId: string): boolean {
-    return this.#models?.some((model) => model.id === modelId) ?? false;
-  }
-
   nameOf(modelId: string | undefined): string {
     return modelId === undefined ? '' : (this.#models?.find((model) => model.id === modelId)?.name ?? modelId);
   }
 
-  /** @param modelId the conversation's own model; absent: the loaded one, else the starter model, else the first */
-  item(modelId: string | undefined): ModelItem {
+  /** @param ownId the conversation's own model; absent: the user's choice, else the loaded, starter or first one */
+  item(ownId: string | undefined): ModelItem {
+    const modelId = ownId ?? this.choice;
     if (this.#models === undefined) {
       return {
         id: modelId ?? null,

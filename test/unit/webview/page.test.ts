@@ -23,9 +23,8 @@ declare global {
 /** Tests are started in the repository's root. */
 const root = process.cwd();
 const origin = 'http://chat.test';
-const { findBrowser } = (await import(
-  pathToFileURL(path.join(root, 'scripts/dev/browser.mjs')).href
-)) as typeof import('../../../scripts/dev/browser.mjs');
+const scripts = pathToFileURL(path.join(root, 'scripts/dev/browser.mjs')).href;
+const { findBrowser } = (await import(scripts)) as { findBrowser: () => string | undefined };
 const browserPath = findBrowser();
 
 const message = (id: string, content: string, change: Partial<MessageItem> = {}): MessageItem => ({
@@ -296,7 +295,7 @@ describe('The page', function () {
     await page.waitForSelector('.jump');
     const before = await distance();
     await say({ type: 'delta', sequence: 2, changes: [{ kind: 'text', id: 'a', content: '\n\nmore\n\nand more' }] });
-    await page.waitForFunction(() => document.body.textContent!.includes('and more'));
+    await page.waitForFunction(() => document.body.textContent.includes('and more'));
     assert.ok((await distance()) > before);
     await page.click('.jump');
     await page.waitForSelector('.jump', { state: 'detached' });
@@ -321,9 +320,9 @@ describe('The page', function () {
     const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const check = async (what: string): Promise<void> => {
       // As a debugger would: the page's policy lets no script in.
-      const { violations } = (await page.evaluate(`${axe}; axe.run({ rules: { 'color-contrast': { enabled: false } } })`)) as {
-        violations: { id: string; nodes: { html: string }[] }[];
-      };
+      const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+        `${axe}; axe.run({ rules: { 'color-contrast': { enabled: false } } })`,
+      );
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`), [], what);
     };
     await show(state([]));

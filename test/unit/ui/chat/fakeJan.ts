@@ -196,7 +196,7 @@ export class FakeJan {
 /** An answer that the test writes piece by piece. */
 export class Pen {
   readonly #pieces: ChatChunk[] = [];
-  #failure: unknown;
+  #failure: Error | undefined;
   #isEnded = false;
   #wake: () => void = () => undefined;
   /** The reader has left (stopped, or the end). */
@@ -214,7 +214,7 @@ export class Pen {
     this.#wake();
   }
 
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#failure = error;
     this.end();
   }
