@@ -1,16 +1,17 @@
 // The whole way of an answer, as an HTTP client sees it: gateway, core, inference plugin, socket, runtime process; and
-// beside it the same model driven directly with node-llama-cpp, in this process.
+// beside it the same model driven directly with node-llama-cpp, in a process like the runtime's.
 // Must not know: which row is measured.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { createCore } from '../src/core/core';
 import { nullLogger } from '../src/common/log';
 import { createGateway } from '../src/gateway/gateway';
 import { registerInferencePlugin } from '../src/builtin/inference/inferencePlugin';
 import { BenchSkipped } from './benchRow';
-import { stat } from 'node:fs/promises';
 
 export interface StreamedAnswer {
   readonly text: string;
@@ -124,30 +125,28 @@ export interface RawBench {
 
 /** node-llama-cpp alone: `sequence.evaluate`, as many threads as the runtime takes, a context of the same length. */
 export async function openRaw(modelPath: string): Promise<RawBench> {
-  const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
-  const threads = Math.max(1, os.availableParallelism() - 1);
-  const llama = await getLlama({ build: 'never', skipDownload: true, gpu: 'auto', progressLogs: false, logLevel: LlamaLogLevel.error, maxThreads: threads });
-  const model = await llama.loadModel({ modelPath });
-  const context = await model.createContext({ contextSize: Math.min(8192, model.trainContextSize), sequences: 1, threads, batchSize: 512 });
-  const sequence = context.getSequence();
+  const child = spawn(process.execPath, [path.resolve('bench/rawLlama.mjs'), modelPath], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // As the runtime: a session of its own.
+    detached: true,
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const read = async (): Promise<unknown> => {
+    const { value, done } = await lines.next();
+    if (done === true) {
+      throw new Error('node-llama-cpp ended unexpectedly.');
+    }
+    return JSON.parse(value) as unknown;
+  };
+  await read();
   return {
     async ask(content, tokens) {
-      const prompt = model.tokenize(`<|im_start|>user\n`, true).concat(model.tokenize(content), model.tokenize('<|im_end|>\n<|im_start|>assistant\n', true));
-      await sequence.clearHistory();
-      const answer: typeof prompt = [];
-      const began = performance.now();
-      for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
-        answer.push(token);
-        if (answer.length >= tokens) {
-          break;
-        }
-      }
-      return { text: model.detokenize(answer), totalMs: performance.now() - began };
+      child.stdin.write(`${JSON.stringify({ content, tokens })}\n`);
+      return (await read()) as { text: string; totalMs: number };
     },
     async dispose() {
-      await context.dispose();
-      await model.dispose();
-      await llama.dispose();
+      child.stdin.end();
+      child.kill();
     },
   };
 }

@@ -57,12 +57,10 @@ export class ChatPromptBuilder {
       }));
       kept = keepNewestTurns(estimates, budget).map((index) => messages[index]!);
       prompt = this.#tokenize(kept);
-      for (let next = kept; prompt.tokens.length > budget; kept = next) {
-        next = dropOldestTurn(kept);
-        if (next.length === kept.length) {
-          break;
-        }
-        prompt = this.#tokenize(next);
+      // Estimates may be a little short: what is left over goes turn by turn.
+      for (let next = dropOldestTurn(kept); prompt.tokens.length > budget && next.length < kept.length; next = dropOldestTurn(kept)) {
+        kept = next;
+        prompt = this.#tokenize(kept);
       }
       if (prompt.tokens.length >= room) {
         throw new JanError(

@@ -2,18 +2,18 @@
 // Must not know: slots' scheduling, templates, the protocol's transport.
 
 import { randomInt } from 'node:crypto';
-import type { LlamaContextSequence, LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
 import type { ChatParams, ChatResult } from '../protocol/runtimeProtocol';
 import type { ChatPrompt } from './chatPrompt';
 import { ChunkSender } from './chunkSender';
 import type { AnswerListener } from './loadedModel';
 import { ReasoningSplitter } from './reasoningSplitter';
 import { StopDetector } from './stopDetector';
-import { TokenText } from './tokenText';
+import { TokenText, type Detokenize } from './tokenText';
 
 export interface Generation {
   readonly sequence: LlamaContextSequence;
-  readonly model: LlamaModel;
+  readonly detokenize: Detokenize<Token>;
   readonly contextLength: number;
   readonly batchSize: number;
   readonly prompt: ChatPrompt;
@@ -31,7 +31,7 @@ const smallestPiece = 16;
 const penaltyWindow = 64;
 
 export async function generateAnswer(generation: Generation): Promise<Omit<ChatResult, 'droppedMessages'>> {
-  const { sequence, model, prompt, params, listener, signal, started } = generation;
+  const { sequence, prompt, params, listener, signal, started } = generation;
   const cachedTokens = await reusePrefix(sequence, prompt.tokens);
   const sender = new ChunkSender((piece) => listener.onPiece(piece));
   let completionTokens = 0;
@@ -56,7 +56,7 @@ export async function generateAnswer(generation: Generation): Promise<Omit<ChatR
     return finish('cancelled');
   }
 
-  const detokenizer = new TokenText<Token>((tokens, before) => model.detokenize(tokens, false, before));
+  const detokenizer = new TokenText<Token>(generation.detokenize);
   const stops = new StopDetector([...(params.stop ?? []), ...prompt.stopTexts]);
   const reasoning = new ReasoningSplitter(prompt.reasoningTags, prompt.reasoningOpened);
   const roomLeft = generation.contextLength - 1 - prompt.tokens.length;

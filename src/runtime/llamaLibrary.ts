@@ -2,15 +2,15 @@
 // Must not know: models, requests.
 
 import os from 'node:os';
-import type { Llama } from 'node-llama-cpp';
+import type * as NodeLlamaCpp from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
 
-export type LlamaModule = typeof import('node-llama-cpp');
+export type LlamaModule = typeof NodeLlamaCpp;
 
 export interface LlamaLibrary {
   readonly module: LlamaModule;
-  readonly llama: Llama;
+  readonly llama: NodeLlamaCpp.Llama;
   /** Threads per evaluation. */
   readonly threads: number;
 }

@@ -1,7 +1,7 @@
 // One model in memory: its context with several slots, the queue before them, and the generation of answers.
 // Must not know: windows, the protocol, other models.
 
-import type { LlamaContext, LlamaContextSequence, LlamaModel } from 'node-llama-cpp';
+import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
 import type { ChatParams, ChatResult } from '../protocol/runtimeProtocol';
@@ -10,6 +10,8 @@ import type { Piece } from './chunkSender';
 import { generateAnswer } from './generation';
 import type { LlamaModule } from './llamaLibrary';
 import { chooseSlot } from './slotScheduler';
+import { createDetokenizer } from './tokenPieces';
+import type { Detokenize } from './tokenText';
 
 export interface AnswerListener {
   onPiece(piece: Piece): void;
@@ -28,6 +30,7 @@ interface Waiting {
 
 export class LoadedModel {
   readonly #prompts: ChatPromptBuilder;
+  readonly #detokenize: Detokenize<Token>;
   readonly #slots: Slot[];
   readonly #queue: Waiting[] = [];
   readonly #running = new Map<AbortController, Promise<unknown>>();
@@ -41,6 +44,7 @@ export class LoadedModel {
     private readonly onChange: () => void,
     log: Logger,
   ) {
+    this.#detokenize = createDetokenizer(model);
     this.#prompts = new ChatPromptBuilder(module, model, log);
     this.#slots = Array.from({ length: context.totalSequences }, () => ({
       sequence: context.getSequence(),
@@ -99,7 +103,7 @@ export class LoadedModel {
     }
     const answer = generateAnswer({
       sequence: slot.sequence,
-      model: this.model,
+      detokenize: this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.context.batchSize,
       prompt,
@@ -137,7 +141,7 @@ export class LoadedModel {
   }
 
   /** A slot for these tokens, at the end of the queue when all are busy; undefined when aborted meanwhile. */
-  async #acquire(tokens: readonly number[], signal: AbortSignal): Promise<Slot | undefined> {
+  async #acquire(tokens: Token[], signal: AbortSignal): Promise<Slot | undefined> {
     let slot = this.#queue.length === 0 ? this.#choose(tokens) : undefined;
     let waitedBefore = false;
     while (slot === undefined && !signal.aborted) {
@@ -173,12 +177,12 @@ export class LoadedModel {
     return slot;
   }
 
-  #choose(tokens: readonly number[]): Slot | undefined {
+  #choose(tokens: Token[]): Slot | undefined {
     const views = this.#slots.map((slot) => ({
       busy: slot.busy,
       length: slot.sequence.nextTokenIndex,
       lastUsed: slot.lastUsed,
-      sharedPrefix: slot.busy ? 0 : slot.sequence.compareContextTokens(tokens as Parameters<LlamaContextSequence['compareContextTokens']>[0]).firstDifferentIndex,
+      sharedPrefix: slot.busy ? 0 : slot.sequence.compareContextTokens(tokens).firstDifferentIndex,
     }));
     const index = chooseSlot(views, tokens.length);
     return index === undefined ? undefined : this.#slots[index];

@@ -59,7 +59,7 @@ function run(): void {
       );
     },
   });
-  worker.on('error', (error) => {
+  worker.on('error', (error: Error) => {
     log.error(`The front door failed: ${error.message}`);
     process.exit(exitFailed);
   });

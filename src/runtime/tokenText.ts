@@ -10,8 +10,8 @@ const maxPending = 4;
 const contextTokens = 3;
 
 export class TokenText<T> {
-  #pending: T[] = [];
-  #before: T[] = [];
+  readonly #pending: T[] = [];
+  readonly #before: T[] = [];
 
   constructor(private readonly detokenize: Detokenize<T>) {}
 
@@ -37,7 +37,8 @@ export class TokenText<T> {
   }
 
   #settle(): void {
-    this.#before = [...this.#before, ...this.#pending].slice(-contextTokens);
-    this.#pending = [];
+    this.#before.push(...this.#pending);
+    this.#before.splice(0, Math.max(0, this.#before.length - contextTokens));
+    this.#pending.length = 0;
   }
 }

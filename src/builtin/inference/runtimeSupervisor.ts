@@ -164,7 +164,8 @@ export class RuntimeSupervisor implements Disposable {
   }
 
   async #connect(address: string): Promise<RuntimeConnection> {
-    let connection: RuntimeConnection | undefined;
+    /** The process, when it is one that this window has started. */
+    const opened: { child?: RuntimeProcess } = {};
     let stopReason: string | undefined;
     const causeOfDeath = async (): Promise<JanError> => {
       if (this.#disposed) {
@@ -173,13 +174,12 @@ export class RuntimeSupervisor implements Disposable {
       if (stopReason !== undefined) {
         return new JanError('engine-crashed', stopReason, { details: { restarted: true } });
       }
-      const child = connection !== undefined && this.#child?.pid === connection.pid ? this.#child : undefined;
-      const exit = child === undefined ? undefined : await Promise.race([child.exited, pause(exitNoticeMs).then(() => undefined)]);
+      const exit = await Promise.race([opened.child?.exited, pause(exitNoticeMs).then(() => undefined)]);
       this.#noteCrash(exit);
       return crashError(exit);
     };
     const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log);
-    connection = open;
+    opened.child = this.#child?.pid === open.pid ? this.#child : undefined;
     open.onNotification(stoppingNotification, ({ reason }) => (stopReason = reason));
     open.onDidClose((cause) => {
       if (this.#connection === open) {

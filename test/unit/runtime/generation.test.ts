@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { ChatParams } from '../../../src/protocol/runtimeProtocol';
 import type { Piece } from '../../../src/runtime/chunkSender';
 import { generateAnswer } from '../../../src/runtime/generation';
@@ -61,7 +61,7 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
   const pieces: Piece[] = [];
   const result = await generateAnswer({
     sequence: sequence as unknown as LlamaContextSequence,
-    model: { detokenize: (tokens: number[]) => String.fromCodePoint(...tokens) } as unknown as LlamaModel,
+    detokenize: (tokens) => String.fromCodePoint(...tokens),
     contextLength,
     batchSize: 512,
     prompt: {

@@ -202,7 +202,9 @@ describe('inference plugin', function () {
     const { pid } = await harness.api.inference.getEngineState();
     let restarted: Promise<void> | undefined;
     await assert.rejects(
-      ask(harness.api, { messages: hello, maxTokens: 8000, modelId: 'null' }, undefined, () => (restarted ??= harness.api.inference.restartEngine())),
+      ask(harness.api, { messages: hello, maxTokens: 8000, modelId: 'null' }, undefined, () => {
+        restarted ??= harness.api.inference.restartEngine();
+      }),
       { code: 'engine-crashed', message: 'The engine was restarted. Send the message again.' },
     );
     await restarted;

@@ -1,0 +1,40 @@
+// node-llama-cpp alone, in a process of its own as the runtime is (same session rules, so that the system's scheduler
+// treats both alike). Usage: node rawLlama.mjs <model.gguf>; then one JSON line {content, tokens} per question on
+// stdin, answered by {text, totalMs} on stdout.
+// Must not know: the product.
+
+import os from 'node:os';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
+
+const threads = Math.max(1, os.availableParallelism() - 1);
+const llama = await getLlama({
+  build: 'never', skipDownload: true, gpu: 'auto', progressLogs: false, logLevel: LlamaLogLevel.error, maxThreads: threads,
+});
+const model = await llama.loadModel({ modelPath: process.argv[2] });
+const contextSize = Math.min(8192, model.trainContextSize);
+const context = await model.createContext({ contextSize, sequences: 1, threads, batchSize: 512 });
+const sequence = context.getSequence();
+process.stdout.write('{"ready":true}\n');
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { content, tokens } = JSON.parse(line);
+  const prompt = [
+    ...model.tokenize('<|im_start|>user\n', true),
+    ...model.tokenize(content),
+    ...model.tokenize('<|im_end|>\n<|im_start|>assistant\n', true),
+  ];
+  await sequence.clearHistory();
+  const answer = [];
+  const began = performance.now();
+  for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+    answer.push(token);
+    if (answer.length >= tokens) {
+      break;
+    }
+  }
+  const totalMs = performance.now() - began;
+  process.stdout.write(`${JSON.stringify({ text: model.detokenize(answer), totalMs })}\n`);
+}
+process.exit(0);
