@@ -125,21 +125,24 @@ export class ChatApp extends LitElement {
     return html`<div class="welcome">
       <div class="welcome-icon">${icon('comment-discussion')}</div>
       <h1>${strings().welcomeTitle}</h1>
-      <p>${model.remote ? strings().remote : strings().welcomeText}</p>
+      ${model.starter ? html`<p>${strings().welcomeStarter}</p>` : nothing}
       ${model.state === 'none'
         ? html`<p>${strings().welcomeNoModel}</p>
             ${errorActions(['downloadModel', 'addModelFile'], null)}`
-        : html`${model.starter ? html`<p class="welcome-starter">${icon('info')}<span>${strings().welcomeStarter}</span></p>` : nothing}
-            ${model.starter || model.state === 'unknown'
-              ? html`<div class="suggestions" role="group" aria-label=${strings().suggestions}>
-                  ${questions.map(
-                    (question) =>
-                      html`<button type="button" class="suggestion" @click=${() => this.#composer()?.submit(question)}>
-                        ${question}
-                      </button>`,
-                  )}
-                </div>`
-              : nothing}`}
+        : nothing}
+      ${model.starter || model.state === 'unknown'
+        ? html`<div class="suggestions" role="group" aria-label=${strings().suggestions}>
+            ${questions.map(
+              (question) =>
+                html`<button type="button" class="suggestion" @click=${() => this.#composer()?.submit(question)}>
+                  ${question}
+                </button>`,
+            )}
+          </div>`
+        : nothing}
+      <p class="welcome-place">
+        ${icon(model.remote ? 'cloud' : 'lock')}<span>${model.remote ? strings().remote : strings().welcomeText}</span>
+      </p>
     </div>`;
   }
 

@@ -24,9 +24,9 @@ export function createChatStrings(l10n: Localise): ChatStrings {
     older: l10n.t('Older'),
     answering: l10n.t('Answering'),
     welcomeTitle: l10n.t('Chat on your own machine'),
-    welcomeText: l10n.t('The model runs here, inside VS Code. What you write stays on this computer.'),
+    welcomeText: l10n.t('The model runs here. What you write stays on this computer.'),
     welcomeStarter: l10n.t(
-      'The built-in starter model is a guide to Jan for your first minutes, not a general assistant. For anything else, download a model.',
+      'The built-in starter model is a guide to Jan, not a general assistant. For anything else, download a model.',
     ),
     welcomeNoModel: l10n.t('There is no model yet. Download one, or add a GGUF file that you already have.'),
     suggestions: l10n.t('Questions to begin with'),
