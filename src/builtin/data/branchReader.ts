@@ -5,7 +5,7 @@ import type { Message, MessageQuery } from '../../api/jan';
 import type { ViewQueries } from './viewQueries';
 
 /** How long one step may take, ms. */
-const sliceMs = 4;
+const sliceMs = 3;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**

@@ -46,6 +46,9 @@ export interface DataStoreOptions {
   readonly compactAt?: number;
 }
 
+/** From a notice of the file system to the look at the journal, ms. Other windows' changes are shown this much later. */
+const noticeDelayMs = 5;
+
 export class DataStore {
   /** What could not be read, since this window opened the store. */
   readonly damage: Damage[] = [];
@@ -57,6 +60,7 @@ export class DataStore {
   #interruptions: Interruptions | undefined;
   #watcher: Disposable | undefined;
   #compactor: Compactor | undefined;
+  #noticed: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(private readonly options: DataStoreOptions) {
@@ -167,11 +171,9 @@ export class DataStore {
   }
   //#endregion
 
-  /** Resolves when nothing is under way: for tests, and for a window that closes. */
+  /** Resolves when no compaction is under way. */
   async settled(): Promise<void> {
-    await this.#opening?.catch(() => undefined);
     await this.#compactor?.settled();
-    await this.#follower?.refresh().catch(() => undefined);
   }
 
   /** Seals this generation and writes the next one's snapshot now. */
@@ -284,8 +286,8 @@ export class DataStore {
       this.#watcher = this.#files.watch(
         directory,
         (name) => {
-          if (!this.#closed && (name === null || name.endsWith('.log'))) {
-            this.#follower?.refresh().catch((error: unknown) => log.warn(`store: ${String(error)}`));
+          if (name === null || name.endsWith('.log')) {
+            this.#refreshSoon();
           }
         },
         (error) => log.warn(`store: changes of other windows are seen on the next call only: ${String(error)}`),
@@ -293,6 +295,19 @@ export class DataStore {
     } catch (error) {
       log.warn(`store: changes of other windows are seen on the next call only: ${String(error)}`);
     }
+  }
+
+  /** A burst of notices, of which our own writes make most, is answered with one look. */
+  #refreshSoon(): void {
+    if (this.#noticed !== undefined) {
+      return;
+    }
+    this.#noticed = setTimeout(() => {
+      this.#noticed = undefined;
+      if (!this.#closed) {
+        this.#follower?.refresh().catch((error: unknown) => this.options.log.warn(`store: ${String(error)}`));
+      }
+    }, noticeDelayMs);
   }
 
   /** Refuses early, without a record, what the view knows not to be there. */

@@ -61,7 +61,7 @@ interface Position {
 class Stale extends Error {}
 
 /** How long applying may hold the event loop, ms. */
-const sliceMs = 4;
+const sliceMs = 3;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export class Follower {

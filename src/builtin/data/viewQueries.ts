@@ -24,7 +24,7 @@ const messageQuery = `SELECT m.id, c.id, (SELECT p.id FROM messages p WHERE p.se
 const modelQuery = 'SELECT description, created_at, download_started_at, download_finished_at FROM models';
 
 /** Ancestors fetched by one statement, so that a long conversation does not hold the event loop. */
-const pathStep = 2000;
+const pathStep = 1000;
 
 export class ViewQueries {
   constructor(private readonly sql: StatementCache) {}

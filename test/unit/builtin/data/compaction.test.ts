@@ -85,6 +85,22 @@ describe('Compaction', function () {
     assert.ok(sleeper.events.some(({ event }) => 'origin' in event && event.origin === 'remote'));
   });
 
+  it('does not lead a window that slept into a file that a second sleeper made too late', async () => {
+    const directory = await fixture.directory();
+    const files = { ...nodeStoreFiles, watch: () => toDisposable(() => undefined) };
+    const sleeper = fixture.open(directory, { files });
+    const id = await fill(sleeper, 1);
+    const there = fixture.open(directory);
+    for (let i = 0; i < 3; i++) {
+      await there.compact();
+    }
+    assert.equal(await createJournal(nodeStoreFiles, directory, 2, createUuidV7()), true);
+    const late = await sleeper.createMessage({ conversationId: id, role: 'user', content: 'late' });
+    assert.equal((await there.getConversationMessages(id)).at(-1)?.id, late.id);
+    const records = async (name: string): Promise<number> => (await readFrames(path.join(directory, name))).length;
+    assert.deepEqual([await records('journal-2.log'), await records('journal-4.log')], [1, 2]);
+  });
+
   it('is finished by another window when the one that began it died', async () => {
     const directory = await fixture.directory();
     const store = fixture.open(directory);
@@ -198,19 +214,25 @@ describe('A large store', function () {
     const texts = Array.from({ length: 10_000 }, (_, i) => `Message ${i}: ${'lorem ipsum '.repeat(i % 40)}`);
     await Promise.all(texts.map((content) => store.createMessage({ conversationId, role: 'user', content })));
     const anew = fixture.open(directory);
-    let longest = 0;
-    let last = performance.now();
+    // This thread's own time between two turns of the event loop: other processes' load does not count.
+    const ownTime = (): number => {
+      const { user, system } = process.threadCpuUsage();
+      return (user + system) / 1000;
+    };
+    const holds: number[] = [];
+    let last = ownTime();
     const beat = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      holds.push(ownTime() - last);
+      last = ownTime();
     }, 1);
     const messages = await anew.getConversationMessages(conversationId);
     clearInterval(beat);
     assert.deepEqual(messages.map(({ content }) => content), texts);
     const first = await anew.getConversationMessages(conversationId, { branch: 'all' });
     assert.deepEqual(first.map(({ id }) => id), messages.map(({ id }) => id));
-    console.log(`      longest hold while opening and reading: ${longest.toFixed(1)} ms`);
-    // Room for a busy machine and the garbage collector; in one piece it takes several hundred ms.
-    assert.ok(longest < 150, `${longest} ms`);
+    holds.sort((a, b) => b - a);
+    console.log(`      longest holds while opening and reading, ms: ${holds.slice(0, 5).map((ms) => ms.toFixed(1)).join(' ')}`);
+    // One longer hold is left to the garbage collector; in one piece it takes several hundred ms.
+    assert.ok(holds[1]! < 30 && holds[0]! < 100, `${holds.slice(0, 5).join(' ')} ms`);
   });
 });

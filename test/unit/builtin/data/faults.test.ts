@@ -71,6 +71,23 @@ describe('Store on a failing file system', function () {
     }
   });
 
+  it('does not call saved what may not be on the disk', async () => {
+    let failing = false;
+    const files = createFaultyFiles((call) => (failing && call === 'sync' ? 'EIO' : undefined));
+    const store = fixture.open(await fixture.directory(), { files });
+    const { id } = await store.createConversation();
+    failing = true;
+    await assert.rejects(store.createMessage({ conversationId: id, role: 'user', content: 'x' }), (error: Error) => {
+      assert.ok(isJanError(error, 'store-unavailable'));
+      assert.equal(error.details['outcome'], 'unknown');
+      return true;
+    });
+    failing = false;
+    await store.createMessage({ conversationId: id, role: 'user', content: 'y' });
+    const texts = (await store.getConversationMessages(id)).map(({ content }) => content);
+    assert.deepEqual(texts, ['x', 'y'], 'it is in the file, and the view shows what the file holds');
+  });
+
   it('answers each failing call with a typed error and works afterwards, whichever call it is', async () => {
     for (const code of ['EIO', 'EPERM']) {
       for (let failing = 0, calls = Infinity; failing < calls; failing++) {
