@@ -395,8 +395,7 @@ function missing(what: keyof typeof notFound, id: string): never {
 }
 
 /** The contract's interfaces as the plain objects that a record holds. */
-function objects(fields: Record<'error' | 'usage' | 'timings', object | undefined>): Partial<
-  Record<'error' | 'usage' | 'timings', Record<string, unknown>>
-> {
-  return fields as Partial<Record<'error' | 'usage' | 'timings', Record<string, unknown>>>;
+type Fields = 'error' | 'usage' | 'timings';
+function objects(fields: Record<Fields, object | undefined>): Partial<Record<Fields, Record<string, unknown>>> {
+  return fields as Partial<Record<Fields, Record<string, unknown>>>;
 }
