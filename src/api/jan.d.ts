@@ -548,6 +548,7 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/** What is absent is as the model's file recommends (GGUF `general.sampling.*`), else the default named here. */
 export interface SamplingOptions {
   /** 0…2; default 0.7; 0 is greedy. */
   readonly temperature?: number;

@@ -50,17 +50,17 @@ export const chatMessageSchema = v.object({
   content: v.pipe(v.string(), v.maxLength(16 * 1024 * 1024)),
 });
 
-/** Ranges and defaults: SamplingOptions in src/api/jan.d.ts. */
+/** Ranges: SamplingOptions in src/api/jan.d.ts. What is absent is as the model's file recommends. */
 export const samplingSchema = v.object({
-  temperature: v.optional(inRange(0, 2), 0.7),
-  topP: v.optional(v.pipe(inRange(0, 1), v.gtValue(0)), 0.95),
-  topK: v.optional(v.pipe(inRange(0, 1000), v.integer()), 40),
-  minP: v.optional(inRange(0, 1), 0.05),
+  temperature: v.optional(inRange(0, 2)),
+  topP: v.optional(v.pipe(inRange(0, 1), v.gtValue(0))),
+  topK: v.optional(v.pipe(inRange(0, 1000), v.integer())),
+  minP: v.optional(inRange(0, 1)),
   /** Default: chosen by chance. */
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff))),
-  frequencyPenalty: v.optional(inRange(-2, 2), 0),
-  presencePenalty: v.optional(inRange(-2, 2), 0),
-  repeatPenalty: v.optional(inRange(0, 100), 1),
+  frequencyPenalty: v.optional(inRange(-2, 2)),
+  presencePenalty: v.optional(inRange(-2, 2)),
+  repeatPenalty: v.optional(inRange(0, 100)),
 });
 export type Sampling = v.InferOutput<typeof samplingSchema>;
 

@@ -10,6 +10,7 @@ import type { AnswerListener } from './loadedModel';
 import { ReasoningSplitter } from './reasoningSplitter';
 import { StopDetector } from './stopDetector';
 import { TokenText, type Detokenize } from './tokenText';
+import type { ResolvedSampling } from './samplingDefaults';
 
 export interface Generation {
   readonly sequence: LlamaContextSequence;
@@ -17,7 +18,8 @@ export interface Generation {
   readonly contextLength: number;
   readonly batchSize: number;
   readonly prompt: ChatPrompt;
-  readonly params: ChatParams;
+  readonly params: Omit<ChatParams, 'sampling'>;
+  readonly sampling: ResolvedSampling;
   readonly listener: AnswerListener;
   readonly signal: AbortSignal;
   /** When the request came, by performance.now(). */
@@ -75,7 +77,7 @@ export async function generateAnswer(generation: Generation): Promise<Omit<ChatR
   };
 
   const generated: Token[] = [];
-  for await (const { token } of sequence.evaluateWithMetadata(rest, {}, samplingOf(params, generated))) {
+  for await (const { token } of sequence.evaluateWithMetadata(rest, {}, samplingOf(generation.sampling, generated))) {
     if (signal.aborted) {
       emitRest();
       return finish('cancelled');
@@ -130,7 +132,7 @@ async function readPrompt({ sequence, batchSize, prompt, listener, signal }: Gen
   return signal.aborted ? undefined : prompt.tokens.slice(at);
 }
 
-function samplingOf({ sampling }: ChatParams, generated: readonly Token[]): SequenceEvaluateOptions {
+function samplingOf(sampling: ResolvedSampling, generated: readonly Token[]): SequenceEvaluateOptions {
   const { temperature, topP, topK, minP, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
   const penalised = frequencyPenalty !== 0 || presencePenalty !== 0 || repeatPenalty !== 1;
   return {

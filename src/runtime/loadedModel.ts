@@ -9,6 +9,7 @@ import { ChatPromptBuilder, type PromptMessage } from './chatPrompt';
 import type { Piece } from './chunkSender';
 import { generateAnswer } from './generation';
 import type { LlamaModule } from './llamaLibrary';
+import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { chooseSlot } from './slotScheduler';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
@@ -31,6 +32,7 @@ interface Waiting {
 export class LoadedModel {
   readonly #prompts: ChatPromptBuilder;
   readonly #detokenize: Detokenize<Token>;
+  readonly #sampling: ResolvedSampling;
   readonly #slots: Slot[];
   readonly #queue: Waiting[] = [];
   readonly #running = new Map<AbortController, Promise<unknown>>();
@@ -46,6 +48,7 @@ export class LoadedModel {
   ) {
     this.#detokenize = createDetokenizer(model);
     this.#prompts = new ChatPromptBuilder(module, model, log);
+    this.#sampling = defaultSampling(model.fileInfo.metadata);
     this.#slots = Array.from({ length: context.totalSequences }, () => ({
       sequence: context.getSequence(),
       busy: false,
@@ -108,6 +111,7 @@ export class LoadedModel {
       batchSize: this.context.batchSize,
       prompt,
       params,
+      sampling: resolveSampling(params.sampling, this.#sampling),
       listener,
       signal: abort.signal,
       started,

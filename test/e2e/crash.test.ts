@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChatPanel } from './support/chatPanel';
+import { pictureOnFailure } from './support/pictureOnFailure';
 import { waitUntil } from './support/waitUntil';
 import { startWorkbench, type Workbench } from './support/workbench';
 import type { WorkbenchWindow } from './support/workbenchWindow';
@@ -15,6 +16,7 @@ describe('killed processes, end to end', function () {
   let window: WorkbenchWindow;
   let chat: ChatPanel;
 
+  pictureOnFailure(() => workbench.windows);
   before(async () => {
     workbench = await startWorkbench({ extensions: [root, path.join(root, 'companions/sample-plugin')] });
     window = await workbench.openWindow();

@@ -62,7 +62,7 @@ describe('Model management service, through the companion', () => {
     await rejects(api.models.addModelFile(fake), 'model-invalid', api);
     await rejects(api.models.addModelFile(path.join(folder, 'absent.gguf')), 'model-file-missing', api);
     await rejects(api.models.addModelFile('relative.gguf'), 'invalid-argument', api);
-    await rejects(api.models.addModelFile(folder), 'model-file-missing', api);
+    await rejects(api.models.addModelFile(folder), 'model-invalid', api);
     await rejects(api.models.deleteModel('no/such'), 'model-not-found', api);
     await rejects(api.models.cancelDownload('no-such'), 'download-not-found', api);
     await rejects(api.models.downloadModel({}), 'invalid-argument', api);

@@ -61,6 +61,11 @@ class InferencePlugin implements Disposable {
     this.#owned.add(plugin.registerProvider('inferenceUrl', () => this.#inferenceUrl()));
     this.#owned.add(
       plugin.registerProvider('initModel', async (modelId, init) => {
+        checkModelId(modelId);
+        const contextLength: unknown = init?.contextLength;
+        if (contextLength !== undefined && !(Number.isInteger(contextLength) && (contextLength as number) > 0)) {
+          throw new JanError('invalid-argument', 'The context length is a number of tokens, at least 1.');
+        }
         const backend = await this.#backendOf(modelId);
         if (backend.initModel === undefined) {
           const model = (await backend.getModels()).find(({ id }) => id === modelId);
@@ -71,6 +76,7 @@ class InferencePlugin implements Disposable {
     );
     this.#owned.add(
       plugin.registerProvider('stopModel', async (modelId) => {
+        checkModelId(modelId);
         // A model that no backend has any more is not loaded either, except in the engine.
         const backend = await this.#backendOf(modelId).catch(() => this.#llama);
         await backend.stopModel?.(modelId);
@@ -205,7 +211,13 @@ function checkRequest(request: ChatRequest): void {
   if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) {
     throw new JanError('invalid-argument', 'A chat needs messages, each with a role (system, user, assistant) and a text.');
   }
-  if (request.modelId !== undefined && typeof request.modelId !== 'string') {
+  if (request.modelId !== undefined) {
+    checkModelId(request.modelId);
+  }
+}
+
+function checkModelId(modelId: unknown): void {
+  if (typeof modelId !== 'string' || modelId === '') {
     throw new JanError('invalid-argument', 'A model is named by its id, a string.');
   }
 }

@@ -44,12 +44,13 @@ export async function startWorkbench(options: WorkbenchOptions): Promise<Workben
   const profileDir = options.profileDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'jan-e2e-'));
   const workspaceFolder = options.workspaceFolder ?? path.join(profileDir, 'workspace');
   fs.mkdirSync(workspaceFolder, { recursive: true });
-  const userDir = path.join(profileDir, 'data', 'User');
-  fs.mkdirSync(userDir, { recursive: true });
-  fs.writeFileSync(
-    path.join(userDir, 'settings.json'),
-    JSON.stringify({ ...quietSettings, ...options.settings }, undefined, 2),
-  );
+  // Settings of machine scope are read from the server's side only, all others from the user's.
+  const settings = JSON.stringify({ ...quietSettings, ...options.settings }, undefined, 2);
+  for (const side of ['User', 'Machine']) {
+    const folder = path.join(profileDir, 'data', side);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, 'settings.json'), settings);
+  }
   const server = await startVSCodeServer({
     dataDir: profileDir,
     extensionsDir: path.join(profileDir, 'extensions'),
