@@ -251,12 +251,12 @@ export class DataStore {
     this.#follower = follower;
     this.#queue = new AppendQueue(this.#files, directory, follower);
     this.#interruptions = new Interruptions(follower, this.#queue, this.#now, log);
-    const { snapshotWorkerPath, wasmPath, compactAt } = this.options;
+    const { snapshotWorkerPath, wasmPath } = this.options;
     const build = (generation: number): Promise<number> =>
       snapshotWorkerPath === undefined
         ? buildSnapshot(environment, generation)
         : buildSnapshotInWorker(snapshotWorkerPath, { directory, generation, wasmPath });
-    this.#compactor = new Compactor(environment, follower, this.#queue, build, compactAt);
+    this.#compactor = new Compactor(environment, follower, this.#queue, build, this.options.compactAt);
     log.info(`store: open after ${Math.round(performance.now() - started)} ms`, follower.sizes);
     await this.#mendTail(follower, this.#queue);
     this.#interruptions.end().catch((error: unknown) => log.warn(`store: ${String(error)}`));
@@ -312,7 +312,7 @@ export class DataStore {
 
   /** Refuses early, without a record, what the view knows not to be there. */
   async #demand(what: keyof typeof notFound, id: string): Promise<void> {
-    // What the view has may be written to without a look at the file: applying decides in the end.
+    // What the view has may be written to without a look at the file: applying decides.
     const known = !this.#closed && this.#follower?.view.queries.has(what, id) === true;
     if (!known && !(await this.#read((view) => view.queries.has(what, id)))) {
       missing(what, id);
@@ -390,8 +390,7 @@ export class DataStore {
 }
 
 function missing(what: keyof typeof notFound, id: string): never {
-  const { code, message } = notFound[what];
-  throw new JanError(code, message, { details: { id } });
+  throw new JanError(notFound[what].code, notFound[what].message, { details: { id } });
 }
 
 /** The contract's interfaces as the plain objects that a record holds. */
