@@ -48,7 +48,11 @@ async function configurations() {
       external,
       banner: esmBanner,
     });
-    const children = await existing({ runtime: 'src/runtime/main.ts', downloader: 'src/runtime/downloader.ts' });
+    const children = await existing({
+      runtime: 'src/runtime/main.ts',
+      downloader: 'src/runtime/downloader.ts',
+      snapshotWorker: 'src/builtin/data/snapshotWorker.ts',
+    });
     all.push({
       ...common,
       entryPoints: children,

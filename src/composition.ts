@@ -39,7 +39,12 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
   const builtin = core.api('builtin');
   const gateway = owned.add(createGateway({ api: core.api('gateway'), log }));
   owned.add(
-    registerDataPlugin(builtin, { directory: path.join(storage, 'store'), log, wasmPath: shipped('dist/sql-wasm.wasm') }),
+    registerDataPlugin(builtin, {
+      directory: path.join(storage, 'store'),
+      log,
+      wasmPath: shipped('dist/sql-wasm.wasm'),
+      snapshotWorkerPath: shipped('dist/snapshotWorker.mjs'),
+    }),
   );
   owned.add(
     registerModelsPlugin(builtin, {

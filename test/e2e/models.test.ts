@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startHuggingFaceServer, type HuggingFaceServer } from '../fixtures/huggingFace/huggingFaceServer';
@@ -39,6 +39,15 @@ describe('models, end to end', function () {
     await hub?.close();
     await rm(folder, { recursive: true, force: true });
   });
+
+  /** VS Code's own file dialog: it lists the folder of what is typed, and is ready when it shows the file. */
+  async function chooseFile(file: string): Promise<void> {
+    const input = window.quickInput().locator('input').first();
+    await input.waitFor();
+    await input.fill(file);
+    await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(file) }).first().waitFor();
+    await window.quickInput().getByRole('button', { name: 'Add Model' }).click();
+  }
 
   it('shows the starter model, and what a companion adds', async () => {
     await window.treeItem('starter model').first().waitFor();
@@ -82,7 +91,8 @@ describe('models, end to end', function () {
   it('asks before it deletes a downloaded file', async () => {
     const row = window.treeItem(/tiny-guide/i).first();
     await row.click({ button: 'right' });
-    await window.page.locator('.context-view .action-item').filter({ hasText: 'Delete Model' }).first().click();
+    await window.page.locator('.context-view .action-item').filter({ hasText: 'Delete Model' }).first().hover();
+    await window.page.keyboard.press('Enter');
     await window.page.locator('.monaco-dialog-box').waitFor();
     await window.pressDialogButton('Delete');
     await waitUntil('it is gone from the tree', async () => (await window.treeItem(/tiny-guide/i).count()) === 0);
@@ -90,12 +100,14 @@ describe('models, end to end', function () {
 
   it('adds a GGUF file from disk, and says in words why a broken one is refused', async () => {
     const good = path.join(folder, 'mine.gguf');
+    const broken = path.join(folder, 'broken.gguf');
+    await writeFile(broken, 'GGUF, but no model');
     await copyFile(starterPath, good);
     await window.runCommand('Jan: Add Model File');
-    await window.answer(good);
+    await chooseFile(good);
     await window.notification(/was added/).first().waitFor();
     await window.runCommand('Jan: Add Model File');
-    await window.answer(path.join(root, 'package.json'));
+    await chooseFile(broken);
     await window.notification(/not a usable GGUF|GGUF/).first().waitFor();
   });
 

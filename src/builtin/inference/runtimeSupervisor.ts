@@ -9,7 +9,7 @@ import type { Logger } from '../../common/log';
 import { shutdownRequest, stoppingNotification } from '../../protocol/runtimeProtocol';
 import { crashError, exitWords, type ProcessExit } from './exitReason';
 import { prepareRuntimeAddress } from './runtimeAddress';
-import { RuntimeConnection } from './runtimeConnection';
+import type { RuntimeConnection } from './runtimeConnection';
 import { exitCodeTaken, startRuntimeProcess, type RuntimeProcess } from './runtimeProcess';
 
 export interface RuntimeSupervisorOptions {
@@ -178,6 +178,8 @@ export class RuntimeSupervisor implements Disposable {
       this.#noteCrash(exit);
       return crashError(exit);
     };
+    // The protocol's library is loaded with the first connection: it would cost every start of VS Code milliseconds.
+    const { RuntimeConnection } = await import('./runtimeConnection');
     const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log);
     opened.child = this.#child?.pid === open.pid ? this.#child : undefined;
     open.onNotification(stoppingNotification, ({ reason }) => (stopReason = reason));

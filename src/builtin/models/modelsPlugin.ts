@@ -4,11 +4,8 @@
 import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
-import { Catalogue } from './catalogue';
-import { Downloads, type DownloadsOptions } from './downloads';
-import { HubClient } from './hubClient';
-import { defaultHubUrl } from './hubUrl';
-import { LocalModels } from './localModels';
+import type { DownloadsOptions } from './downloads';
+import { registerLazily } from '../lazyProviders';
 
 export interface ModelsPluginOptions {
   readonly log: Logger;
@@ -27,30 +24,15 @@ export interface ModelsPluginOptions {
   readonly limits?: DownloadsOptions['limits'];
 }
 
+/** Supplies every name of the model management service. Its code is loaded by the first call. */
 export function registerModelsPlugin(api: JanApi, options: ModelsPluginOptions): Disposable {
   const owned = new DisposableStore();
   const plugin = owned.add(api.registerPlugin({ id: 'jan.models', name: 'Models', version: '0.1.0' }));
-  const hubUrl = options.hubUrl ?? (() => defaultHubUrl);
-  const hubToken = options.hubToken ?? (() => Promise.resolve(undefined));
-  const local = new LocalModels({ plugin, ...options });
-  const catalogue = new Catalogue(plugin, new HubClient({ hubUrl, hubToken }));
-  const downloads = owned.add(
-    new Downloads({ ...options, plugin, hubUrl, hubToken, describeFile: (file, known) => local.describeFile(file, known) }),
-  );
-
-  plugin.registerProvider('getAvailableModels', () => catalogue.getAvailableModels());
-  plugin.registerProvider('getDownloadedModels', () => local.getDownloadedModels());
-  plugin.registerProvider('searchModels', (query) => catalogue.searchModels(query));
-  plugin.registerProvider('getModelFiles', (repository) => catalogue.getModelFiles(repository));
-  plugin.registerProvider('addModelFile', (file) => local.addModelFile(file));
-  plugin.registerProvider('downloadModel', (request) => downloads.start(request));
-  plugin.registerProvider('getDownloads', () => downloads.list());
-  plugin.registerProvider('cancelDownload', (downloadId, cancelOptions) => downloads.cancel(downloadId, cancelOptions?.keepPartial ?? true));
-  plugin.registerProvider('deleteModel', async (modelId) => {
-    // A model that is still coming is not deleted but cancelled.
-    if (!(await downloads.discard(modelId))) {
-      await local.deleteModel(modelId);
-    }
+  registerLazily(plugin, Object.values(api.ModelManagementService), async () => {
+    const { createModelProviders } = await import('./modelProviders');
+    const { services, downloads } = createModelProviders(plugin, options);
+    owned.add(downloads);
+    return services;
   });
   return owned;
 }
