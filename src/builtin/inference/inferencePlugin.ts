@@ -1,13 +1,13 @@
-// The built-in inference plugin: the services of InferenceService over every registered backend, and the backend
-// `llama.cpp`. Uses the public API and what it is handed, nothing else. Starts nothing when it is registered.
+// The built-in inference plugin: registers the names of the Inference service and the backend `llama.cpp`. Their code
+// is loaded by the first call; the engine starts with the first model.
 // Must not know: VS Code, HTTP, how other backends work.
 
-import type { CallOptions, ChatChunk, ChatRequest, EngineState, InferenceEndpoint, InferenceModel, JanApi, ModelBackend, PluginHandle } from '../../api/jan';
-import { JanError, toJanError } from '../../common/errors';
-import { DisposableStore, toDisposable, type Disposable } from '../../common/lifecycle';
+import type { InferenceEndpoint, JanApi } from '../../api/jan';
+import { Emitter } from '../../common/events';
+import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
-import { LlamaBackend } from './llamaBackend';
-import { RuntimeSupervisor } from './runtimeSupervisor';
+import { registerLazily } from '../lazyProviders';
+import type { InferenceServices } from './inferenceServices';
 
 export interface InferencePluginOptions {
   readonly log: Logger;
@@ -23,201 +23,29 @@ export interface InferencePluginOptions {
   readonly execPath?: string;
 }
 
-/** `onDidChangeEngine` at most this often, ms. */
-const engineEventMs = 100;
-
 export function registerInferencePlugin(api: JanApi, options: InferencePluginOptions): Disposable {
-  return new InferencePlugin(api, options);
-}
-
-class InferencePlugin implements Disposable {
-  readonly #owned = new DisposableStore();
-  readonly #plugin: PluginHandle;
-  readonly #supervisor: RuntimeSupervisor;
-  readonly #llama: LlamaBackend;
-  /** Which backend has a model; forgotten whenever models or backends change. */
-  readonly #routes = new Map<string, string>();
-  #activeRequests = 0;
-  #tokensPerSecond: number | undefined;
-  #engineEvent: NodeJS.Timeout | undefined;
-  #lastEngineEvent = -Infinity;
-
-  constructor(
-    api: JanApi,
-    private readonly options: InferencePluginOptions,
-  ) {
-    const plugin = (this.#plugin = this.#owned.add(api.registerPlugin({ id: 'jan.inference', name: 'Inference', version: '1.0.0' })));
-    this.#supervisor = this.#owned.add(
-      new RuntimeSupervisor({
-        entry: options.runtimeEntry,
-        directory: options.runtimeDirectory,
-        execPath: options.execPath,
-        log: options.log,
-      }),
-    );
-    this.#llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels')));
-    this.#owned.add(plugin.registerBackend(this.#llama));
-
-    this.#owned.add(plugin.registerProvider('inferenceUrl', () => this.#inferenceUrl()));
-    this.#owned.add(
-      plugin.registerProvider('initModel', async (modelId, init) => {
-        checkModelId(modelId);
-        const contextLength: unknown = init?.contextLength;
-        if (contextLength !== undefined && !(Number.isInteger(contextLength) && (contextLength as number) > 0)) {
-          throw new JanError('invalid-argument', 'The context length is a number of tokens, at least 1.');
-        }
-        const backend = await this.#backendOf(modelId);
-        if (backend.initModel === undefined) {
-          const model = (await backend.getModels()).find(({ id }) => id === modelId);
-          return { modelId, name: model?.name ?? modelId, backendId: backend.id, status: 'ready' };
-        }
-        return backend.initModel(modelId, init);
-      }),
-    );
-    this.#owned.add(
-      plugin.registerProvider('stopModel', async (modelId) => {
-        checkModelId(modelId);
-        // A model that no backend has any more is not loaded either, except in the engine.
-        const backend = await this.#backendOf(modelId).catch(() => this.#llama);
-        await backend.stopModel?.(modelId);
-      }),
-    );
-    this.#owned.add(plugin.registerProvider('createChatCompletion', (request, call) => this.#createChatCompletion(request, call)));
-    this.#owned.add(plugin.registerProvider('getInferenceModels', () => this.#getInferenceModels()));
-    this.#owned.add(plugin.registerProvider('getEngineState', async () => this.#engineState()));
-    this.#owned.add(plugin.registerProvider('restartEngine', () => this.#supervisor.restart().then(() => undefined)));
-
-    this.#owned.add(api.onDidChangeModels(() => this.#routes.clear()));
-    this.#owned.add(plugin.onDidChangeBackends(() => this.#routes.clear()));
-    this.#owned.add(this.#supervisor.onDidChange(() => this.#announce()));
-    this.#owned.add(this.#llama.onDidChangeState(() => this.#announce()));
-    this.#owned.add(toDisposable(() => clearTimeout(this.#engineEvent)));
-  }
-
-  dispose(): void {
-    this.#owned.dispose();
-  }
-
-  async #inferenceUrl(): Promise<InferenceEndpoint> {
-    try {
-      return await this.options.openEndpoint();
-    } catch (error) {
-      throw toJanError(error, 'engine-unavailable', `The endpoint could not be opened: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-
-  async #createChatCompletion(request: ChatRequest, call: CallOptions = {}): Promise<AsyncIterable<ChatChunk>> {
-    checkRequest(request);
-    const modelId = request.modelId ?? (await this.#defaultModelId());
-    const backend = await this.#backendOf(modelId);
-    return this.#counted(backend.createChatCompletion({ ...request, modelId }, call));
-  }
-
-  /** Keeps count of running answers and their speed. */
-  async *#counted(chunks: AsyncIterable<ChatChunk>): AsyncGenerator<ChatChunk> {
-    this.#activeRequests++;
-    this.#announce();
-    try {
-      for await (const chunk of chunks) {
-        this.#tokensPerSecond = chunk.timings?.tokensPerSecond ?? this.#tokensPerSecond;
-        yield chunk;
-      }
-    } finally {
-      this.#activeRequests--;
-      this.#announce();
-    }
-  }
-
-  async #defaultModelId(): Promise<string> {
-    const ready = this.#llama.running.filter(({ status }) => status === 'ready').at(-1);
-    if (ready !== undefined) {
-      return ready.modelId;
-    }
-    const models = await this.#getInferenceModels();
-    const choice = models.find(({ id }) => id === this.options.starterModelId) ?? models.find(({ remote }) => !remote);
-    if (choice === undefined) {
-      throw new JanError('no-model', 'There is no model to answer with. Download one, or add a GGUF file from your disk.');
-    }
-    return choice.id;
-  }
-
-  async #backendOf(modelId: string): Promise<ModelBackend> {
-    const backends = this.#plugin.getBackends();
-    const known = this.#routes.get(modelId);
-    const routed = backends.find(({ id }) => id === known);
-    if (routed !== undefined) {
-      return routed;
-    }
-    for (const { id, modelIds } of await this.#modelsOfBackends()) {
-      if (modelIds.has(modelId)) {
-        this.#routes.set(modelId, id);
-        const backend = backends.find((candidate) => candidate.id === id);
-        if (backend !== undefined) {
-          return backend;
-        }
-      }
-    }
-    throw new JanError('model-not-found', `There is no model "${modelId}". Choose another one, or download it.`, { details: { modelId } });
-  }
-
-  async #modelsOfBackends(): Promise<{ readonly id: string; readonly models: readonly InferenceModel[]; readonly modelIds: ReadonlySet<string> }[]> {
-    return Promise.all(
-      this.#plugin.getBackends().map(async (backend) => {
-        const models = await backend.getModels().catch((error: unknown) => {
-          // One backend that fails must not hide the others' models.
-          this.options.log.warn(`The models of ${backend.id} are unknown: ${error instanceof Error ? error.message : String(error)}`);
-          return [];
-        });
-        return { id: backend.id, models, modelIds: new Set(models.map(({ id }) => id)) };
-      }),
-    );
-  }
-
-  async #getInferenceModels(): Promise<InferenceModel[]> {
-    return (await this.#modelsOfBackends()).flatMap(({ models }) => models);
-  }
-
-  #engineState(): EngineState {
-    const { status, error, current } = this.#supervisor;
-    return {
-      status,
-      models: this.#llama.running,
-      ...(current === undefined ? {} : { pid: current.pid }),
-      activeRequests: this.#activeRequests,
-      ...(this.#tokensPerSecond === undefined ? {} : { tokensPerSecond: this.#tokensPerSecond }),
-      ...(status === 'crashed' && error !== undefined ? { error: { code: error.code, message: error.message } } : {}),
-    };
-  }
-
-  #announce(): void {
-    if (this.#owned.isDisposed || this.#engineEvent !== undefined) {
-      return;
-    }
-    const wait = Math.max(0, this.#lastEngineEvent + engineEventMs - performance.now());
-    this.#engineEvent = setTimeout(() => {
-      this.#engineEvent = undefined;
-      this.#lastEngineEvent = performance.now();
-      this.#plugin.emit('onDidChangeEngine', this.#engineState());
-    }, wait);
-  }
-}
-
-function checkRequest(request: ChatRequest): void {
-  const messages: unknown = request?.messages;
-  const isMessage = (value: unknown): boolean => {
-    const { role, content } = (value ?? {}) as { role?: unknown; content?: unknown };
-    return (role === 'system' || role === 'user' || role === 'assistant') && typeof content === 'string';
-  };
-  if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) {
-    throw new JanError('invalid-argument', 'A chat needs messages, each with a role (system, user, assistant) and a text.');
-  }
-  if (request.modelId !== undefined) {
-    checkModelId(request.modelId);
-  }
-}
-
-function checkModelId(modelId: unknown): void {
-  if (typeof modelId !== 'string' || modelId === '') {
-    throw new JanError('invalid-argument', 'A model is named by its id, a string.');
-  }
+  const owned = new DisposableStore();
+  const plugin = owned.add(api.registerPlugin({ id: 'jan.inference', name: 'Inference', version: '1.0.0' }));
+  const onDidChangeModels = owned.add(new Emitter<void>());
+  let loading: Promise<InferenceServices> | undefined;
+  const load = (): Promise<InferenceServices> =>
+    (loading ??= import('./inferenceServices').then(({ InferenceServices }) => {
+      const services = owned.add(new InferenceServices(api, plugin, options));
+      owned.add(services.llama.onDidChangeModels(() => onDidChangeModels.fire()));
+      return services;
+    }));
+  registerLazily(plugin, Object.values(api.InferenceService), load);
+  plugin.registerBackend({
+    id: 'llama.cpp',
+    name: 'llama.cpp',
+    remote: false,
+    onDidChangeModels: onDidChangeModels.event,
+    getModels: async () => (await load()).llama.getModels(),
+    initModel: async (modelId, init) => (await load()).llama.initModel(modelId, init),
+    stopModel: async (modelId) => (await load()).llama.stopModel(modelId),
+    async *createChatCompletion(request, call) {
+      yield* (await load()).llama.createChatCompletion(request, call);
+    },
+  });
+  return owned;
 }
