@@ -1,17 +1,11 @@
 // What a companion says about itself in its package.json, under contributes["x-jan"]; read without activating it.
 // Must not know: how companions are activated, what they supply.
 
-import * as v from 'valibot';
 import type { ServiceGroup } from '../api/jan';
 
 /** `backend`: runs models. `guard`: decides before calls. A service group: supplies names of it. `app`: only calls. */
 const contributionKinds = ['backend', 'guard', 'data', 'inference', 'models', 'monitoring', 'app'] as const;
 export type ContributionKind = (typeof contributionKinds)[number];
-
-const companionSchema = v.object({
-  apiVersion: v.literal(1),
-  provides: v.pipe(v.array(v.picklist(contributionKinds)), v.maxLength(contributionKinds.length)),
-});
 
 export interface CompanionManifest {
   readonly provides: readonly ContributionKind[];
@@ -29,11 +23,18 @@ export function readCompanionManifest(packageJson: unknown): CompanionReading {
   if (declared === undefined) {
     return { kind: 'none' };
   }
-  const result = v.safeParse(companionSchema, declared);
-  if (!result.success) {
-    return { kind: 'malformed', reason: result.issues.map((issue) => issue.message).join('; ') };
+  if (propertyOf(declared, 'apiVersion') !== 1) {
+    return { kind: 'malformed', reason: 'apiVersion must be 1' };
   }
-  return { kind: 'companion', manifest: { provides: result.output.provides } };
+  const provides = propertyOf(declared, 'provides');
+  if (!Array.isArray(provides) || provides.length > contributionKinds.length || !provides.every(isContributionKind)) {
+    return { kind: 'malformed', reason: `provides must be a list of ${contributionKinds.join(', ')}` };
+  }
+  return { kind: 'companion', manifest: { provides } };
+}
+
+function isContributionKind(value: unknown): value is ContributionKind {
+  return (contributionKinds as readonly unknown[]).includes(value);
 }
 
 /** Must a companion with these contributions be active before a call to a service of `group`? */

@@ -6,7 +6,6 @@ import * as vscode from 'vscode';
 import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
-import { parseToHost } from '../../protocol/chatProtocol';
 import { contextKeys, settingIds, viewIds } from '../ids';
 import { ChatController } from './chatController';
 import { createChatHtml } from './chatHtml';
@@ -95,8 +94,11 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
         webview.postMessage(message).then(undefined, (error: unknown) => log.debug('chat: a message was not sent', error));
       }),
     );
+    // Messages wait in order for the validator's code, which is loaded with the first view.
+    const loading = import('../../protocol/chatProtocol');
     owned.add(
-      webview.onDidReceiveMessage((received: unknown) => {
+      webview.onDidReceiveMessage(async (received: unknown) => {
+        const { parseToHost } = await loading;
         const message = parseToHost(received);
         if (message === undefined) {
           log.warn('chat: the page sent something that is no message; ignored');
