@@ -53,7 +53,7 @@ class Dialogues:
         self.heldOut = heldOut
         self.followups = readFollowups()
         self.intents = sorted(self.questions.intents)
-        self.weights = [3 if i in ('what_is_jan', 'hello', 'thanks') else 1.6 if len(self.questions.intents[i]['?']) > 9 else 1
+        self.weights = [3 if i == 'what_is_jan' else 2.5 if i in SMALL else 1.4 if len(self.questions.intents[i]['?']) > 9 else 1
                         for i in self.intents]
         unknown = {x for b, _, a in self.followups for x in b + [a]} - set(self.intents) - {'outside'}
         assert not unknown, f'followups.txt names unknown intents: {unknown}'
@@ -77,7 +77,7 @@ class Dialogues:
 
     def tell(self) -> tuple:
         name = anyName(self.rng, self.names)
-        return (withName(self.rng.choice(TELL), name, self.rng), MEET.replace('N!', name + '!', 1).replace('Nice', 'Nice')), name
+        return (withName(self.rng.choice(TELL), name, self.rng), MEET.replace('N!', name + '!')), name
 
     def ask(self, name) -> tuple:
         while True:
@@ -85,13 +85,18 @@ class Dialogues:
             if normalise(text) not in self.heldOut:
                 return text, RECALL.replace('N.', name + '.') if name else UNKNOWN
 
-    def conversation(self, longest: int) -> tuple:
-        """(system prompt or None, [(user, answer), …]) of up to `longest` turns."""
+    def conversation(self, longest: int, single: bool = False) -> tuple:
+        """(system prompt or None, [(user, answer), …]) of about 1 to `longest` turns; `single`: one question, or a name and its recall."""
         rng = self.rng
-        system = rng.choice(SYSTEM).replace('\\n', '\n') if rng.random() < 0.3 else None
-        count = 1 if rng.random() < 0.35 else rng.randint(2, longest)
+        if single:
+            if rng.random() > 0.12:
+                return None, self.plain()
+            turn, name = self.tell()
+            return None, [turn, self.ask(name)]
+        system = rng.choice(SYSTEM).replace('\\n', '\n') if rng.random() < 0.18 else None
+        count = 1 if rng.random() < 0.3 else rng.randint(2, longest)
         turns, name = [], None
-        about = rng.random() < 0.22  # a conversation in which names matter
+        about = rng.random() < 0.25  # a conversation in which names matter
         while len(turns) < count:
             roll = rng.random()
             if about and roll < 0.35:

@@ -6,7 +6,7 @@ import math
 import torch
 import torch.nn as nn
 
-CONFIG = dict(dim=192, layers=5, heads=3, hidden=512, rope=10000.0, eps=1e-5, context=1024)
+CONFIG = dict(dim=128, layers=5, heads=4, hidden=352, rope=10000.0, eps=1e-5, context=1024)
 
 
 class RmsNorm(torch.autograd.Function):
@@ -70,12 +70,12 @@ class Model(nn.Module):
         half = torch.arange(0, d // CONFIG['heads'], 2).float() / (d // CONFIG['heads'])
         angles = torch.outer(torch.arange(CONFIG['context']).float(), CONFIG['rope'] ** -half)
         self.register_buffer('turn', torch.polar(torch.ones_like(angles), angles)[:, None], persistent=False)
-        nn.init.normal_(self.token_embd.weight, std=0.02)
+        nn.init.normal_(self.token_embd.weight, std=0.04)
         for block in self.blk:
             for m in (block.qkv, block.gate_up):
-                nn.init.normal_(m.weight, std=0.02)
+                nn.init.normal_(m.weight, std=0.04)
             for m in (block.attn_output, block.ffn_down):
-                nn.init.normal_(m.weight, std=0.02 / math.sqrt(2 * CONFIG['layers']))
+                nn.init.normal_(m.weight, std=0.04 / math.sqrt(2 * CONFIG['layers']))
 
     def forward(self, ids, mask):
         """`ids` [batch, time]; `mask` [batch · heads, time, time], 0 where visible, very negative elsewhere. Returns hidden states."""

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from variations import HERE, normalise
 SEED = 20261123
 VERSION = '1.0'
 VOCABULARY = 2048
+RATE = 0.0025
 TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
             "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
 
@@ -66,6 +68,7 @@ class Samples:
         self.start, self.end = tokenizer.special['<|im_start|>'], tokenizer.special['<|im_end|>']
         self.newline = tokenizer.encode('\n')
         self.turns = 0
+        self.cutting, self.copying, self.single = 0.5, 0.0, False
 
     def message(self, role: str, ids: list, weight: float, cut: bool = False, last: bool = False) -> tuple:
         head = [self.start] + self.t.encode(role + '\n')
@@ -76,7 +79,7 @@ class Samples:
 
     def conversation(self, longest: int) -> tuple:
         rng = self.rng
-        system, turns = self.dialogues.conversation(longest)
+        system, turns = self.dialogues.conversation(longest, self.single)
         # Some programs put the beginning-of-text token first and some don't: both must work.
         ids = [self.t.special['<|endoftext|>']] if rng.random() < 0.5 else []
         weights = [0.0] * len(ids)
@@ -84,13 +87,13 @@ class Samples:
         for i, (user, answer) in enumerate(turns):
             assert normalise(user) not in self.heldOut, f'held-out question in the training data: {user}'
             self.turns += 1
-            noisy = rng.random() < 0.25
+            noisy = rng.random() < 0.12
             asked = self.t.encode(user, 0.12, rng) if noisy else self.t.encode(user)
             parts.append(self.message('user', asked, 0.0 if noisy else 0.05))
             said = self.t.encode(answer)
             # Often only the beginning of an answer is trained: it holds the decision, and stopped answers occur in real life.
-            cut = len(said) > 20 and rng.random() < 0.55
-            parts.append(self.message('assistant', said[:rng.randint(8, 18)] if cut else said, 1.0, cut, i == len(turns) - 1))
+            cut = len(said) > 16 and rng.random() < self.cutting
+            parts.append(self.message('assistant', said[:rng.randint(4, 14)] if cut else said, 1.0, cut, i == len(turns) - 1))
         for a, b in parts:
             ids += a
             weights += b
@@ -101,8 +104,23 @@ class Samples:
         ids = np.zeros((rows, length + 1), np.int64)
         weights = np.zeros((rows, length + 1), np.float32)
         owner = np.full((rows, length + 1), -1, np.int64)
+        rng = self.rng
         for row in range(rows):
             at, number = 0, 0
+            if rng.random() < self.copying:
+                # Segments of random tokens in random order, each several times: practice in copying, which names need later.
+                pool = [[rng.randrange(self.start) for _ in range(rng.randint(2, 7))] for _ in range(rng.randint(3, 8))]
+                seen = set()
+                while at <= length:
+                    which = rng.randrange(len(pool))
+                    part = pool[which][:length + 1 - at]
+                    ids[row, at:at + len(part)] = part
+                    if which in seen:
+                        weights[row, at + 1:at + len(part)] = 0.4
+                    seen.add(which)
+                    at += len(part)
+                owner[row] = 0
+                continue
             while at < length - 24:
                 a, w = self.conversation(longest)
                 n = min(len(a), length + 1 - at)
@@ -115,60 +133,48 @@ class Samples:
         return torch.from_numpy(ids[:, :-1]), torch.from_numpy(ids[:, 1:].copy()), torch.from_numpy(weights[:, 1:].copy()), mask
 
 
-class Muon:
-    """Momentum whose update is orthogonalised by Newton–Schulz steps (Jordan et al. 2024), for the matrices inside blocks."""
-
-    def __init__(self, parameters: list, decay: float = 0.01):
-        self.parameters, self.decay = parameters, decay
-        self.buffers = [torch.zeros_like(p) for p in parameters]
-
-    @torch.no_grad()
-    def step(self, rate: float, momentum: float = 0.95) -> None:
-        for p, m in zip(self.parameters, self.buffers):
-            m.mul_(momentum).add_(p.grad)
-            self.move(p, p.grad + momentum * m, rate)
-
-    def move(self, p, gradient, rate: float) -> None:
-        # Joined matrices (three square ones, or two tall ones) are orthogonalised one by one.
-        parts = 3 if p.shape[0] == 3 * p.shape[1] else 2 if p.shape[0] == 2 * CONFIG['hidden'] else 1
-        for w, g in zip(p.chunk(parts), gradient.chunk(parts)):
-            flip = g.shape[0] > g.shape[1]
-            x = (g.T if flip else g) / (g.norm() + 1e-7)
-            for _ in range(5):
-                s = x @ x.T
-                x = 3.4445 * x + (-4.7750 * s + 2.0315 * s @ s) @ x
-            x = x.T if flip else x
-            w.mul_(1 - rate * self.decay).add_(x, alpha=-rate * max(1, w.shape[0] / w.shape[1]) ** 0.5)
+def gradients(model: Model, parameters: list, ids, targets, weights, mask, total: float) -> tuple:
+    """Gradients of one share of a batch, and its summed answer loss with the number of answer tokens."""
+    hidden = model(ids, mask)
+    chosen = weights > 0
+    w = weights[chosen]
+    each = F.cross_entropy(F.linear(hidden[chosen], model.token_embd.weight), targets[chosen], reduction='none')
+    got = torch.autograd.grad((each * w).sum() / total, parameters)
+    answers = w > 0.5
+    return got, each.detach()[answers].sum().item(), int(answers.sum())
 
 
-def train(model: Model, samples: Samples, steps: int, rows: int) -> list:
-    matrices = [p for n, p in model.named_parameters() if n.startswith('blk') and p.ndim == 2]
-    others = [p for n, p in model.named_parameters() if not (n.startswith('blk') and p.ndim == 2)]
-    muon = Muon(matrices)
-    adam = torch.optim.Adam(others, lr=1.0, betas=(0.9, 0.98), eps=1e-9)
+def train(model: Model, samples: Samples, steps: int, rows: int, peek) -> list:
+    parameters = list(model.parameters())
+    adam = torch.optim.AdamW(parameters, lr=1.0, betas=(0.9, 0.98), weight_decay=0.01)
     history, began, smooth = [], time.time(), None
-    for step in range(steps):
-        long = step >= steps * 0.88
-        ids, targets, weights, mask = samples.batch(*((max(1, rows // 5), 960, 16) if long else (rows, 192, 4)))
-        scale = min(1.0, (step + 1) / 40) * min(1.0, (steps - step) / (steps * 0.55))
-        hidden = model(ids, mask)
-        chosen = weights > 0
-        logits = F.linear(hidden[chosen], model.token_embd.weight)
-        w = weights[chosen]
-        each = F.cross_entropy(logits, targets[chosen], reduction='none')
-        loss = (each * w).sum() / w.sum()
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        muon.step(0.02 * scale)
-        for group in adam.param_groups:
-            group['lr'] = 0.004 * scale
-        adam.step()
-        answers = w > 0.5
-        value = (each[answers].mean()).item()
-        smooth = value if smooth is None else 0.95 * smooth + 0.05 * value
-        if step % 25 == 0 or step == steps - 1:
-            history.append((step, round(smooth, 4)))
-            print(f'step {step:5d}  answer loss {smooth:.4f}  {time.time() - began:6.0f} s  {samples.turns} turns', flush=True)
+    # Two threads with half a batch each: they wait for each other once per step, not once per product.
+    with ThreadPoolExecutor(2) as pool:
+        for step in range(steps):
+            # First single questions, which teach what a question is about; then conversations; long ones at the end.
+            part = step / steps
+            shape, samples.single = ((rows * 2 // 3, 96, 1), True) if part < 0.35 else ((rows // 2, 128, 3), False)
+            if part >= 0.92:
+                shape = (max(2, rows // 12), 768, 12)
+            samples.cutting = 0.6 if part < 0.15 or part >= 0.92 else 0.85
+            samples.copying = 0.15 if part < 0.35 else 0.06 if part < 0.6 else 0.0
+            batch = samples.batch(*shape)
+            scale = min(1.0, (step + 1) / 60) * min(1.0, (1 - part) / 0.8)
+            total = batch[2].sum().item()
+            halves = [[t[half * len(t) // 2:(half + 1) * len(t) // 2] for t in batch] for half in (0, 1)]
+            parts = list(pool.map(lambda h: gradients(model, parameters, *h, total), halves))
+            for p, a, b in zip(parameters, parts[0][0], parts[1][0]):
+                p.grad = a + b
+            for group in adam.param_groups:
+                group['lr'] = RATE * scale
+            adam.step()
+            value = (parts[0][1] + parts[1][1]) / max(1, parts[0][2] + parts[1][2])
+            smooth = value if smooth is None else 0.95 * smooth + 0.05 * value
+            if step % 25 == 0 or step == steps - 1:
+                history.append((step, round(smooth, 4)))
+                if step % 400 == 0:
+                    peek()
+                print(f'step {step:5d}  answer loss {smooth:.4f}  {time.time() - began:6.0f} s  {samples.turns} turns', flush=True)
     return history
 
 
@@ -202,13 +208,14 @@ def export(model: Model, t: Tokenizer, path: Path) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument('--steps', type=int, default=2000)
-    options.add_argument('--rows', type=int, default=16)
+    options.add_argument('--steps', type=int, default=5000)
+    options.add_argument('--rows', type=int, default=24)
     options.add_argument('--out', type=Path, default=HERE.parent.parent / 'media' / 'starter-model' / 'jan-guide.gguf')
+    options.add_argument('--peek', type=Path, help='also write the unfinished model there, every 400 steps')
     options.add_argument('--strings', type=Path, help='also write token ids of sample texts there, for checkTokens.mjs')
     options = options.parse_args()
     torch.manual_seed(SEED)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     began = time.time()
     tokenizer = buildTokenizer(random.Random(SEED))
@@ -221,7 +228,7 @@ def main() -> None:
         options.strings.write_text(json.dumps([{'text': x, 'ids': tokenizer.encode(x)} for x in texts]))
     if options.steps == 0:
         return
-    history = train(model, samples, options.steps, options.rows)
+    history = train(model, samples, options.steps, options.rows, lambda: options.peek and export(model, tokenizer, options.peek))
     export(model, tokenizer, options.out)
     reached = sorted(samples.dialogues.questions.refused)
     record = dict(seed=SEED, steps=options.steps, rows=options.rows, seconds=round(time.time() - began), torch=torch.__version__,

@@ -122,13 +122,13 @@ def dress(text: str, rng: random.Random, small: bool, outside: bool) -> str:
             suffix = rng.choice(SUFFIXES)
             if not (outside and ('jan' in suffix or 'code' in suffix or 'extension' in suffix)):
                 text = text.rstrip('?') + suffix
-        if rng.random() < 0.10:
+        if rng.random() < 0.08:
             words = text.split()
             kept = [w for w in words if w not in STOPWORDS or rng.random() < 0.35]
             if kept:
                 text = ' '.join(kept)
     for _ in range(2):
-        if rng.random() < 0.09:
+        if rng.random() < (0.03 if small else 0.06):
             text = typo(text, rng)
     if rng.random() < 0.12:
         text = text.replace("'", '')
