@@ -44,6 +44,7 @@ describe('models, end to end', function () {
   async function chooseFile(file: string): Promise<void> {
     const input = window.quickInput().locator('input').first();
     await input.waitFor();
+    await waitUntil('the dialog shows a folder', async () => (await input.inputValue()).endsWith('/'));
     await input.fill(file);
     await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(file) }).first().waitFor();
     await window.quickInput().getByRole('button', { name: 'Add Model' }).click();
