@@ -1,11 +1,13 @@
 // The user interface: wires views, status bar, commands and VS Code's language model API to the services.
 // Must not know: any implementation of a service; it sees the public API alone.
 
+import * as path from 'node:path';
 import type * as vscode from 'vscode';
 import type { JanApi } from '../api/jan';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { registerChatView } from './chat/chatView';
+import { FileMemory } from './chat/fileMemory';
 import { pickModel, registerCommands } from './commands';
 import { registerLanguageModelProvider } from './languageModelProvider';
 import { ModelTree } from './modelTree';
@@ -15,18 +17,20 @@ import { setContextKey } from './vscodeIds';
 export interface UiOptions {
   readonly api: JanApi;
   readonly log: Logger & { readonly show?: () => void };
-  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'workspaceState'>;
+  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'storageUri' | 'globalStorageUri'>;
 }
 
 /** Registers everything that a user sees; asks no service before it is looked at. */
 export function registerUi({ api, log, context }: UiOptions): Disposable {
   const owned = new DisposableStore();
+  const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
+  const memory = owned.add(new FileMemory(path.join(storage, 'chat-view.json'), log));
   const chat = owned.add(
     registerChatView({
       api,
       log,
       extensionUri: context.extensionUri,
-      memory: context.workspaceState,
+      memory,
       setContext: (key, value) => void setContextKey(key, value),
       pickModel: (current) => pickModel(api, current),
     }),

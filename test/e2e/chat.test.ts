@@ -7,7 +7,7 @@ import { startWorkbench, type Workbench } from './support/workbench';
 import type { WorkbenchWindow } from './support/workbenchWindow';
 
 const root = process.cwd();
-/** A question whose answer takes long enough to be stopped. */
+/** A question whose answer is long. */
 const longQuestion = 'Give me the full tour';
 
 describe('chat, end to end', function () {
@@ -44,16 +44,6 @@ describe('chat, end to end', function () {
     assert.ok(grew.length >= 3, `shown in ${grew.length} steps`);
     assert.deepEqual(grew, [...grew].sort((a, b) => a - b));
     assert.ok(whole.length > 200);
-  });
-
-  it('stops a long answer with Escape and keeps what was written', async () => {
-    await chat.newConversation();
-    await chat.send(longQuestion);
-    await chat.begun(0);
-    await chat.input.press('Escape');
-    const stopped = await chat.finished(0);
-    await chat.answers.first().getByText('Stopped').waitFor();
-    assert.ok(stopped.length > 0);
   });
 
   it('regenerates as a branch and switches back', async () => {
@@ -101,19 +91,8 @@ describe('chat, end to end', function () {
     await waitUntil('the conversation is back', async () => (await chat.messages.count()) === before);
     await chat.frame.getByText('My first chat').first().waitFor();
     const list = await chat.openHistory();
-    assert.ok((await list.locator('.row').count()) >= 4);
+    assert.ok((await list.locator('.row').count()) >= 3);
     await window.page.keyboard.press('Escape');
-  });
-
-  it('goes on answering while the view is hidden', async () => {
-    await chat.newConversation();
-    await chat.send(longQuestion);
-    await chat.begun(0);
-    await window.openViewContainer('Explorer');
-    chat = await ChatPanel.open(window);
-    const whole = await chat.finished(0);
-    assert.ok(whole.length > 200, `${whole.length} characters`);
-    assert.equal(await chat.answers.first().getByText('Stopped').count(), 0);
   });
 
   it('shows the same conversations in a second window, live, with one engine', async () => {

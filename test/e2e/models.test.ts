@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startHuggingFaceServer, type HuggingFaceServer } from '../fixtures/huggingFace/huggingFaceServer';
 import { ChatPanel } from './support/chatPanel';
+import { chooseModelFile, simpleDialogSettings } from './support/modelFiles';
 import { pictureOnFailure } from './support/pictureOnFailure';
 import { waitUntil } from './support/waitUntil';
 import { startWorkbench, type Workbench } from './support/workbench';
@@ -29,7 +30,7 @@ describe('models, end to end', function () {
     folder = await mkdtemp(path.join(os.tmpdir(), 'jan-e2e-models-'));
     workbench = await startWorkbench({
       extensions: [root, path.join(root, 'companions/sample-plugin')],
-      settings: { 'jan.hub.url': hub.url, 'files.simpleDialog.enable': true },
+      settings: { 'jan.hub.url': hub.url, ...simpleDialogSettings },
     });
     window = await workbench.openWindow();
     await ChatPanel.open(window);
@@ -39,16 +40,6 @@ describe('models, end to end', function () {
     await hub?.close();
     await rm(folder, { recursive: true, force: true });
   });
-
-  /** VS Code's own file dialog: it lists the folder of what is typed, and is ready when it shows the file. */
-  async function chooseFile(file: string): Promise<void> {
-    const input = window.quickInput().locator('input').first();
-    await input.waitFor();
-    await waitUntil('the dialog shows a folder', async () => (await input.inputValue()).endsWith('/'));
-    await input.fill(file);
-    await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(file) }).first().waitFor();
-    await window.quickInput().getByRole('button', { name: 'Add Model' }).click();
-  }
 
   it('shows the starter model, and what a companion adds', async () => {
     await window.treeItem('starter model').first().waitFor();
@@ -104,11 +95,9 @@ describe('models, end to end', function () {
     const broken = path.join(folder, 'broken.gguf');
     await writeFile(broken, 'GGUF, but no model');
     await copyFile(starterPath, good);
-    await window.runCommand('Jan: Add Model File');
-    await chooseFile(good);
+    await chooseModelFile(window, good);
     await window.notification(/was added/).first().waitFor();
-    await window.runCommand('Jan: Add Model File');
-    await chooseFile(broken);
+    await chooseModelFile(window, broken);
     await window.notification(/not a usable GGUF|GGUF/).first().waitFor();
   });
 

@@ -12,13 +12,14 @@ import { createChatHtml } from './chatHtml';
 import type { ChatSettings } from './chatRequest';
 import { createChatStrings } from './chatStrings';
 import type { ChatSurroundings } from './chatSurroundings';
+import type { ChatMemory } from './drafts';
 
 export interface ChatViewOptions {
   readonly api: JanApi;
   readonly log: Logger;
   readonly extensionUri: vscode.Uri;
   /** Per workspace: the open conversation, the chosen model and the drafts. */
-  readonly memory: vscode.Memento;
+  readonly memory: ChatMemory;
   readonly setContext: (key: typeof contextKeys.answering, value: boolean) => void;
   /** Lets the user choose a model; `undefined`: they did not. */
   readonly pickModel: (currentModelId: string | undefined) => Promise<string | undefined>;

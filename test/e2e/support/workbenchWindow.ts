@@ -71,7 +71,10 @@ export class WorkbenchWindow {
     await waitUntil(
       `the command palette offers "${title}"`,
       async () => {
-        await this.page.keyboard.press('Escape');
+        // Not when nothing is open: Escape means something where the focus is, in the chat it stops the answer.
+        if ((await this.quickInput().count()) > 0) {
+          await this.page.keyboard.press('Escape');
+        }
         await this.page.keyboard.press('F1');
         await this.quickInput().locator('input').first().fill(`>${title}`, { timeout: 2_000 });
         await row.click({ timeout: 1_000 });

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { testModelPath } from '../fixtures/gguf/testModels';
+import { ChatPanel } from './support/chatPanel';
+import { chatWithModelFile, simpleDialogSettings } from './support/modelFiles';
+import { pictureOnFailure } from './support/pictureOnFailure';
+import { waitUntil } from './support/waitUntil';
+import { startWorkbench, type Workbench } from './support/workbench';
+import type { WorkbenchWindow } from './support/workbenchWindow';
+
+const root = process.cwd();
+
+/** A real model with random weights never ends by itself: its answers last until something stops them. */
+describe('long answers, end to end', function () {
+  this.timeout(180_000);
+  let workbench: Workbench;
+  let window: WorkbenchWindow;
+  let chat: ChatPanel;
+
+  pictureOnFailure(() => workbench.windows);
+  before(async () => {
+    workbench = await startWorkbench({
+      extensions: [root, path.join(root, 'companions/sample-plugin')],
+      settings: simpleDialogSettings,
+    });
+    window = await workbench.openWindow();
+    await ChatPanel.open(window);
+    await chatWithModelFile(window, await testModelPath('small'));
+    chat = await ChatPanel.open(window);
+  });
+  after(async () => {
+    await workbench?.stop();
+  });
+
+  it('stops with Escape and keeps what was written', async () => {
+    await chat.send('Go on for ever');
+    const early = await chat.begun(0, 20);
+    await chat.input.press('Escape');
+    const kept = await chat.finished(0);
+    await chat.answers.first().getByText('Stopped').waitFor();
+    assert.ok(kept.startsWith(early.slice(0, 10)), `"${kept}" begins with "${early}"`);
+    await chat.button('Send').first().waitFor();
+  });
+
+  it('stops with the button, and with the command', async () => {
+    await chat.newConversation();
+    await chat.send('Go on');
+    await chat.begun(0, 20);
+    await chat.button(/^Stop/).click();
+    await chat.answers.first().getByText('Stopped').waitFor();
+    await chat.send('And on');
+    await chat.begun(1, 20);
+    await window.runCommand('Jan: Stop Answer');
+    await chat.answers.nth(1).getByText('Stopped').waitFor();
+  });
+
+  it('goes on while the view is hidden', async () => {
+    await chat.newConversation();
+    await chat.send('Do not stop while I look away');
+    const before = (await chat.begun(0, 20)).length;
+    await window.openViewContainer('Explorer');
+    chat = await ChatPanel.open(window);
+    await chat.begun(0, before + 1);
+    assert.equal(await chat.answers.first().getAttribute('aria-busy'), 'true');
+    await chat.input.press('Escape');
+    await chat.answers.first().getByText('Stopped').waitFor();
+  });
+
+  it('keeps the text when the window is reloaded in mid-answer', async () => {
+    await chat.newConversation();
+    await chat.send('Keep this');
+    await chat.begun(0, 200);
+    await window.reload();
+    chat = await ChatPanel.open(window);
+    const kept = await chat.begun(0, 20);
+    assert.ok(kept.length > 20);
+    await chat.answers.first().getByText(/Interrupted/).waitFor();
+  });
+
+  it('keeps the partial answer when the runtime is killed, says why, and answers the next message', async () => {
+    await chat.newConversation();
+    await chat.send('Go on');
+    const partial = await chat.begun(0, 50);
+    const [runtime] = workbench.runtimePids();
+    assert.ok(runtime !== undefined);
+    await workbench.kill(runtime);
+    const error = chat.answers.first().locator('.error');
+    await error.waitFor();
+    assert.equal(await error.getAttribute('data-code'), 'engine-crashed');
+    assert.match(await error.innerText(), /killed|SIGKILL/i);
+    const kept = await chat.textOf(0);
+    assert.ok(kept.startsWith(partial.slice(0, 30)), `"${kept}" begins with "${partial}"`);
+    await chat.send('And again');
+    await chat.begun(1, 20);
+    const [restarted] = workbench.runtimePids();
+    assert.notEqual(restarted, runtime);
+    await chat.input.press('Escape');
+    await chat.answers.nth(1).getByText('Stopped').waitFor();
+  });
+
+  it('leaves no runtime behind a second after the extension host is killed, and loses no message', async () => {
+    await chat.newConversation();
+    await chat.send('First of two');
+    await chat.begun(0, 20);
+    await chat.input.press('Escape');
+    const first = await chat.finished(0);
+    await chat.send('Second of two');
+    await chat.begun(1, 200);
+    const [runtime] = workbench.runtimePids();
+    const host = window.extensionHostPid;
+    assert.ok(runtime !== undefined && host !== undefined);
+    process.kill(host, 'SIGKILL');
+    await waitUntil('the extension host has gone', () => !isAlive(host));
+    await waitUntil('the runtime has gone', () => !isAlive(runtime), 1000);
+
+    await window.reload();
+    chat = await ChatPanel.open(window);
+    await chat.openConversation('First of two');
+    await waitUntil('all four messages are back', async () => (await chat.messages.count()) === 4);
+    assert.equal(await chat.textOf(0), first);
+    assert.ok((await chat.textOf(1)).length >= 20);
+    await chat.answers.nth(1).getByText(/Interrupted/).waitFor();
+    await chat.send('Third');
+    await chat.begun(2, 20);
+    await chat.input.press('Escape');
+  });
+});
+
+/** A zombie that waits for its parent to notice counts as gone. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
