@@ -53,7 +53,7 @@ class Dialogues:
         self.heldOut = heldOut
         self.followups = readFollowups()
         self.intents = sorted(self.questions.intents)
-        self.weights = [3 if i == 'what_is_jan' else 2.5 if i in SMALL else 1.4 if len(self.questions.intents[i]['?']) > 9 else 1
+        self.weights = [3 if i in ('what_is_jan', 'full_tour') else 2.5 if i in SMALL else 1.4 if len(self.questions.intents[i]['?']) > 9 else 1
                         for i in self.intents]
         unknown = {x for b, _, a in self.followups for x in b + [a]} - set(self.intents) - {'outside'}
         assert not unknown, f'followups.txt names unknown intents: {unknown}'
@@ -89,14 +89,14 @@ class Dialogues:
         """(system prompt or None, [(user, answer), …]) of about 1 to `longest` turns; `single`: one question, or a name and its recall."""
         rng = self.rng
         if single:
-            if rng.random() > 0.12:
+            if rng.random() > 0.2:
                 return None, self.plain()
             turn, name = self.tell()
             return None, [turn, self.ask(name)]
         system = rng.choice(SYSTEM).replace('\\n', '\n') if rng.random() < 0.18 else None
         count = 1 if rng.random() < 0.3 else rng.randint(2, longest)
         turns, name = [], None
-        about = rng.random() < 0.25  # a conversation in which names matter
+        about = rng.random() < 0.32  # a conversation in which names matter
         while len(turns) < count:
             roll = rng.random()
             if about and roll < 0.35:

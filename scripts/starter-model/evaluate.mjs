@@ -1,6 +1,6 @@
-// Asks the committed starter model the questions of heldout.txt and reports how many it answers right, and which not.
+// Asks the committed starter model the questions of heldout.txt (written after the training patterns were final) and reports how many it answers right, and which not.
 // Usage: node evaluate.mjs [model.gguf] [--development] [--quick] [--write]
-//   --development  also judges the development questions      --quick  only single questions without a system prompt
+//   --development  also judges development.txt      --quick  only single questions without a system prompt
 //   --write        writes evaluation.json beside the model
 // Knows nothing of the extension: it loads the GGUF with node-llama-cpp, greedily, in the model's own chat format.
 import { createHash } from 'node:crypto';
@@ -45,7 +45,8 @@ function expected(text) {
 function readHeldOut() {
   const questions = [];
   const conversations = [];
-  for (const line of readFileSync(join(here, 'heldout.txt'), 'utf8').split('\n')) {
+  const lines = (file) => readFileSync(join(here, file), 'utf8').split('\n').map((line) => [line, file !== 'heldout.txt']);
+  for (const [line, development] of [...lines('heldout.txt'), ...lines('development.txt')]) {
     if (!line || line.startsWith('#') || line.startsWith('names:')) continue;
     const at = line.indexOf(': ');
     const [kind, text] = [line.slice(0, at), line.slice(at + 2)];
@@ -56,10 +57,10 @@ function readHeldOut() {
         return { said: said.replace(/^\+/, ''), wanted };
       });
       const category = turns.some((t) => /^(name|meet|noname)/.test(t.wanted)) ? 'names' : turns.length > 3 ? 'long' : 'follow-ups';
-      conversations.push({ category, system, turns });
+      conversations.push({ category, system, turns, development });
     } else {
-      text.split(' | ').forEach((said, i) => questions.push({
-        category: kind === 'outside' ? 'outside' : small.has(kind) ? 'small talk' : 'guide', said, wanted: kind, development: i === 0,
+      text.split(' | ').forEach((said) => questions.push({
+        category: kind === 'outside' ? 'outside' : small.has(kind) ? 'small talk' : 'guide', said, wanted: kind, development,
       }));
     }
   }
@@ -111,8 +112,9 @@ for (const q of questions) {
 }
 if (!flags.includes('--quick')) {
   for (const c of conversations) {
+    if (c.development && !flags.includes('--development')) continue;
     begin(c.system);
-    for (const turn of c.turns) judge(c.category, turn.said, turn.wanted, await ask(turn.said));
+    for (const turn of c.turns) judge(c.development ? `development: ${c.category}` : c.category, turn.said, turn.wanted, await ask(turn.said));
   }
   // The same test questions again, with a system prompt, and after three earlier exchanges.
   const test = questions.filter((q) => !q.development);

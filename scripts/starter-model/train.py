@@ -27,17 +27,17 @@ TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + 
 
 
 def readHeldOut() -> tuple:
-    """(normalised questions, lower-case names) of heldout.txt, which never may be trained on."""
+    """(normalised questions, lower-case names) of heldout.txt and development.txt, which never may be trained on."""
     questions, names = set(), set()
-    path = HERE / 'heldout.txt'
-    for line in path.read_text(encoding='utf-8').splitlines() if path.exists() else []:
-        if line.startswith('names:'):
-            names |= {n.strip().lower() for n in line[6:].split(',')}
-        elif line and not line.startswith('#'):
-            kind, text = line.split(': ', 1)
-            parts = text.split(' || ')[-1].split(' => ') if kind == 'chat' else text.split(' | ')
-            # A + marks a turn whose wording is common; what is new there is the conversation or the name.
-            questions |= {normalise(p.split(' @')[0]) for p in parts if not p.startswith('+')}
+    for file in ('heldout.txt', 'development.txt'):
+        for line in (HERE / file).read_text(encoding='utf-8').splitlines():
+            if line.startswith('names:'):
+                names |= {n.strip().lower() for n in line[6:].split(',')}
+            elif line and not line.startswith('#'):
+                kind, text = line.split(': ', 1)
+                parts = text.split(' || ')[-1].split(' => ') if kind == 'chat' else text.split(' | ')
+                # A + marks a turn whose wording is common; what is new there is the conversation or the name.
+                questions |= {normalise(p.split(' @')[0]) for p in parts if not p.startswith('+')}
     return questions, names
 
 
@@ -153,11 +153,11 @@ def train(model: Model, samples: Samples, steps: int, rows: int, peek) -> list:
         for step in range(steps):
             # First single questions, which teach what a question is about; then conversations; long ones at the end.
             part = step / steps
-            shape, samples.single = ((rows * 2 // 3, 96, 1), True) if part < 0.35 else ((rows // 2, 128, 3), False)
-            if part >= 0.92:
+            shape, samples.single = ((rows * 2 // 3, 96, 1), True) if part < 0.3 else ((rows // 2, 128, 3), False)
+            if part >= 0.84:
                 shape = (max(2, rows // 12), 768, 12)
-            samples.cutting = 0.6 if part < 0.15 or part >= 0.92 else 0.85
-            samples.copying = 0.15 if part < 0.35 else 0.06 if part < 0.6 else 0.0
+            samples.cutting = 0.6 if part < 0.12 else 0.5 if part >= 0.84 else 0.85
+            samples.copying = 0.15 if part < 0.3 else 0.06 if part < 0.6 else 0.0
             batch = samples.batch(*shape)
             scale = min(1.0, (step + 1) / 60) * min(1.0, (1 - part) / 0.8)
             total = batch[2].sum().item()
@@ -208,7 +208,7 @@ def export(model: Model, t: Tokenizer, path: Path) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument('--steps', type=int, default=5000)
+    options.add_argument('--steps', type=int, default=7000)
     options.add_argument('--rows', type=int, default=24)
     options.add_argument('--out', type=Path, default=HERE.parent.parent / 'media' / 'starter-model' / 'jan-guide.gguf')
     options.add_argument('--peek', type=Path, help='also write the unfinished model there, every 400 steps')
@@ -222,7 +222,7 @@ def main() -> None:
     model = Model(tokenizer.size)
     samples = Samples(tokenizer, random.Random(SEED + 1))
     print(f'{tokenizer.size} tokens, {sum(p.numel() for p in model.parameters())} parameters, '
-          f'{len(samples.dialogues.intents)} intents, {len(samples.heldOut)} held-out questions', flush=True)
+          f'{len(samples.dialogues.intents)} intents, {len(samples.heldOut)} questions held out', flush=True)
     if options.strings:
         texts = sorted({x for _ in range(4000) for pair in samples.dialogues.conversation(3)[1] for x in pair})
         options.strings.write_text(json.dumps([{'text': x, 'ids': tokenizer.encode(x)} for x in texts]))

@@ -42,7 +42,8 @@ describe('chat, end to end', function () {
     const whole = await chat.finished(0);
     const grew = (await lengths()).filter((length) => length > 0);
     assert.ok(grew.length >= 3, `shown in ${grew.length} steps`);
-    assert.deepEqual(grew, [...grew].sort((a, b) => a - b));
+    // A step may be shorter by some characters: marks of Markdown become formatting when they are closed.
+    assert.equal(grew.at(-1), Math.max(...grew));
     assert.ok(whole.length > 200);
   });
 
