@@ -20,8 +20,8 @@ function readAnswers() {
   const answers = new Map();
   let intent;
   for (const line of readFileSync(join(here, 'knowledge.txt'), 'utf8').split('\n')) {
-    if (line.startsWith('@ ')) intent = line.slice(2).trim();
-    if (line.startsWith('= ')) answers.set(intent, line.slice(2).replaceAll('\\n', '\n'));
+    if (line.startsWith('@ ')) {intent = line.slice(2).trim();}
+    if (line.startsWith('= ')) {answers.set(intent, line.slice(2).replaceAll('\\n', '\n'));}
   }
   const decline = /DECLINE = \(([^)]*)\)/.exec(readFileSync(join(here, 'variations.py'), 'utf8'))[1];
   answers.set('outside', [...decline.matchAll(/"([^"]*)"|'([^']*)'(?=\s*$)/gm)].map((m) => m[1] ?? m[2]).join(''));
@@ -33,11 +33,11 @@ const answers = readAnswers();
 /** The texts that count as right for an expectation such as `rename`, `search_models,download_model`, `name Ana`. */
 function expected(text) {
   const [first, name] = text.trim().split(' ');
-  if (first === 'meet') return [`Nice to meet you, ${name}! What would you like to know about Jan?`];
-  if (first === 'name') return [`Your name is ${name}.`];
-  if (first === 'noname') return ['You have not told me your name yet.'];
+  if (first === 'meet') {return [`Nice to meet you, ${name}! What would you like to know about Jan?`];}
+  if (first === 'name') {return [`Your name is ${name}.`];}
+  if (first === 'noname') {return ['You have not told me your name yet.'];}
   return first.split(',').map((intent) => {
-    if (!answers.has(intent)) throw new Error(`heldout.txt names an unknown intent: ${intent}`);
+    if (!answers.has(intent)) {throw new Error(`heldout.txt names an unknown intent: ${intent}`);}
     return answers.get(intent);
   });
 }
@@ -47,7 +47,7 @@ function readHeldOut() {
   const conversations = [];
   const lines = (file) => readFileSync(join(here, file), 'utf8').split('\n').map((line) => [line, file !== 'heldout.txt']);
   for (const [line, development] of [...lines('heldout.txt'), ...lines('development.txt')]) {
-    if (!line || line.startsWith('#') || line.startsWith('names:')) continue;
+    if (!line || line.startsWith('#') || line.startsWith('names:')) {continue;}
     const at = line.indexOf(': ');
     const [kind, text] = [line.slice(0, at), line.slice(at + 2)];
     if (kind === 'chat') {
@@ -106,15 +106,15 @@ function judge(category, said, wanted, got) {
 
 const { questions, conversations } = readHeldOut();
 for (const q of questions) {
-  if (q.development && !flags.includes('--development')) continue;
+  if (q.development && !flags.includes('--development')) {continue;}
   begin();
   judge(q.development ? `development: ${q.category}` : q.category, q.said, q.wanted, await ask(q.said));
 }
 if (!flags.includes('--quick')) {
   for (const c of conversations) {
-    if (c.development && !flags.includes('--development')) continue;
+    if (c.development && !flags.includes('--development')) {continue;}
     begin(c.system);
-    for (const turn of c.turns) judge(c.development ? `development: ${c.category}` : c.category, turn.said, turn.wanted, await ask(turn.said));
+    for (const turn of c.turns) {judge(c.development ? `development: ${c.category}` : c.category, turn.said, turn.wanted, await ask(turn.said));}
   }
   // The same test questions again, with a system prompt, and after three earlier exchanges.
   const test = questions.filter((q) => !q.development);
@@ -143,7 +143,7 @@ const report = {
   tokensPerSecond: Math.round(tokens / (milliseconds / 1000)),
   failures,
 };
-for (const f of failures) console.log(`${f.category}: ${f.said} → expected ${f.expected}, got ${f.gaveAnswerOf ?? JSON.stringify(f.got)}`);
+for (const f of failures) {console.log(`${f.category}: ${f.said} → expected ${f.expected}, got ${f.gaveAnswerOf ?? JSON.stringify(f.got)}`);}
 console.table(report.categories);
 console.log('overall', report.overall, `${report.tokensPerSecond} tokens/s`);
 if (flags.includes('--write')) {
