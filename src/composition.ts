@@ -14,6 +14,7 @@ import { createCore, type Core } from './core/core';
 import { createGateway } from './gateway/gateway';
 import { Companions } from './plugins/companions';
 import { runtimeDirectory } from './builtin/inference/runtimeDirectory';
+import { hubTokenSecret } from './ui/hubToken';
 import { registerUi } from './ui/registerUi';
 
 /** The embedded model, and its id in every list. */
@@ -53,6 +54,7 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       starterModelPath: shipped(starterModel.path),
       downloaderEntry: shipped('dist/downloader.mjs'),
       hubUrl: () => setting('hub.url', 'https://huggingface.co'),
+      hubToken: async () => context.secrets.get(hubTokenSecret),
     }),
   );
   owned.add(

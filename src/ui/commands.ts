@@ -9,6 +9,7 @@ import { askForModel } from './askForModel';
 import { chooseProvider } from './chooseProvider';
 import { copyEndpoint } from './copyEndpoint';
 import { registerDownloadCommands } from './downloadCommands';
+import { setHubToken } from './hubToken';
 import { commandIds, viewIds, walkthroughId, type CommandId } from './ids';
 import { registerModelCommands } from './modelCommands';
 import { showActions } from './showActions';
@@ -27,6 +28,7 @@ export interface CommandsOptions {
   readonly api: JanApi;
   readonly log: Logger & { readonly show?: () => void };
   readonly extensionId: string;
+  readonly secrets: vscode.SecretStorage;
   readonly chat: ChatCommands;
   readonly refreshModels: () => Promise<void>;
 }
@@ -61,6 +63,7 @@ export function registerCommands(options: CommandsOptions): Disposable {
     vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Restarting Jan’s engine…') }, () => api.inference.restartEngine()),
   );
   on(commandIds.chooseProvider, () => chooseProvider(api));
+  on(commandIds.setHubToken, () => setHubToken(options.secrets));
   on(commandIds.showLog, async () => log.show?.());
   on(commandIds.openSettings, async () => vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${options.extensionId}`));
   on(commandIds.openWalkthrough, async () =>

@@ -31,6 +31,7 @@ export const commandIds = {
   copyEndpoint: 'jan.copyEndpoint',
   restartEngine: 'jan.restartEngine',
   chooseProvider: 'jan.chooseProvider',
+  setHubToken: 'jan.setHubToken',
   showLog: 'jan.showLog',
   openSettings: 'jan.openSettings',
   openWalkthrough: 'jan.openWalkthrough',
@@ -71,6 +72,7 @@ export interface CommandSignatures {
   [commandIds.copyEndpoint]: () => Promise<void>;
   [commandIds.restartEngine]: () => Promise<void>;
   [commandIds.chooseProvider]: () => Promise<void>;
+  [commandIds.setHubToken]: () => Promise<void>;
   [commandIds.showLog]: () => Promise<void>;
   [commandIds.openSettings]: () => Promise<void>;
   [commandIds.openWalkthrough]: () => Promise<void>;

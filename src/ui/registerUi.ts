@@ -17,7 +17,7 @@ import { setContextKey } from './vscodeIds';
 export interface UiOptions {
   readonly api: JanApi;
   readonly log: Logger & { readonly show?: () => void };
-  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'storageUri' | 'globalStorageUri'>;
+  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'secrets' | 'storageUri' | 'globalStorageUri'>;
 }
 
 /** Registers everything that a user sees; asks no service before it is looked at. */
@@ -37,7 +37,7 @@ export function registerUi({ api, log, context }: UiOptions): Disposable {
   );
   const tree = owned.add(new ModelTree({ api, log }));
   owned.add(registerStatusBar({ api, log }));
-  owned.add(registerCommands({ api, log, chat, extensionId: context.extension.id, refreshModels: () => tree.refresh() }));
+  owned.add(registerCommands({ api, log, chat, extensionId: context.extension.id, secrets: context.secrets, refreshModels: () => tree.refresh() }));
   owned.add(registerLanguageModelProvider({ api, log }));
   return owned;
 }
