@@ -296,7 +296,7 @@ function changed(file: RemoteFile, how: string): JanError {
 export function refusal(status: number, url: URL): JanError {
   const details = { status, host: url.host };
   if (status === 401 || status === 403) {
-    return new JanError('download-failed', `${url.host} refuses this file: accept the model's licence there and give Jan an access token, or check that the repository exists.`, { details });
+    return new JanError('download-failed', `${url.host} refuses this file: accept the model's licence there and give Jan an access token (Jan: Set Hugging Face Token), or check that the repository exists.`, { details });
   }
   if (status === 404 || status === 410) {
     return new JanError('download-failed', `${url.host} does not have this file (any more). Choose another file of the model.`, { details });

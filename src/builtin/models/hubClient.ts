@@ -214,7 +214,7 @@ function statusError(response: Response, url: URL, what: string): JanError {
       'model-not-found',
       status === 404
         ? `${url.host} has no repository named ${what}.`
-        : `${what} does not exist on ${url.host}, or needs its licence accepted there and an access token in Jan.`,
+        : `${what} does not exist on ${url.host}, or needs its licence accepted there and an access token in Jan (Jan: Set Hugging Face Token).`,
       { details },
     );
   }
