@@ -49,10 +49,10 @@ for (const name of packages) {
 }
 run('node', ['esbuild.mjs', '--production', '--only', 'extension,webview,companions']);
 await mkdir(path.resolve(root, values.out), { recursive: true });
-run('vsce', ['package', '--no-dependencies', '--allow-missing-repository', '--target', values.target, '--out', path.resolve(root, values.out)]);
+run('vsce', ['package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--target', values.target, '--out', path.resolve(root, values.out)]);
 for await (const manifest of glob('companions/*/package.json', { cwd: root })) {
   const folder = path.dirname(path.join(root, manifest));
-  run('vsce', ['package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--out', path.resolve(root, values.out)], folder);
+  run('vsce', ['package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--skip-license', '--out', path.resolve(root, values.out)], folder);
 }
 await rm(staged, { recursive: true, force: true });
 
