@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { ChatPanel } from './support/chatPanel';
@@ -33,6 +34,16 @@ describe('chat, end to end', function () {
     assert.equal(await chat.answers.first().getAttribute('aria-label'), 'Jan Guide');
     await chat.frame.getByText(/tokens\/s/).first().waitFor();
     assert.equal(workbench.runtimePids().length, 1);
+  });
+
+  it('puts the cursor into the box with its shortcut, from wherever the focus was', async () => {
+    await window.openViewContainer('Explorer');
+    await window.page.keyboard.press('Control+Alt+J');
+    chat = await ChatPanel.open(window);
+    await waitUntil('the box has the focus', () => chat.input.evaluate((box) => box === document.activeElement && document.hasFocus()));
+    await window.page.keyboard.type('typed at once');
+    assert.equal(await chat.input.inputValue(), 'typed at once');
+    await chat.input.fill('');
   });
 
   it('streams: the text grows while it is written', async () => {

@@ -16,7 +16,7 @@ import { Drafts, type ChatMemory } from './drafts';
 import { actionsForNotice } from './errorActions';
 import { ModelStatus } from './modelStatus';
 import { OpenConversation } from './openConversation';
-import { StatePublisher } from './statePublisher';
+import { StatePublisher, type AttachedPage } from './statePublisher';
 
 export interface ChatControllerOptions {
   readonly api: JanApi;
@@ -96,7 +96,7 @@ export class ChatController implements Disposable {
   }
 
   /** Connects a page; disposing disconnects it. Answers go on without one. */
-  attach(post: (message: ToWebview) => void): Disposable {
+  attach(post: (message: ToWebview) => void): AttachedPage {
     return this.#publisher.attach(post);
   }
 

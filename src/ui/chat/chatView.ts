@@ -90,7 +90,7 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
       localResourceRoots: [bundle, vscode.Uri.joinPath(extensionUri, 'media')],
     };
     const owned = new DisposableStore();
-    owned.add(
+    const page = owned.add(
       this.controller.attach((message) => {
         webview.postMessage(message).then(undefined, (error: unknown) => log.debug('chat: a message was not sent', error));
       }),
@@ -106,6 +106,13 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
           return;
         }
         void this.controller.handle(message);
+      }),
+    );
+    owned.add(
+      view.onDidChangeVisibility(() => {
+        if (!view.visible) {
+          page.hidden();
+        }
       }),
     );
     view.onDidDispose(() => owned.dispose());

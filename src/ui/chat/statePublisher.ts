@@ -2,14 +2,24 @@
 // numbered, at most once per frame. With nobody looking it does nothing.
 // Must not know: what the state means, VS Code.
 
-import { toDisposable, type Disposable } from '../../common/lifecycle';
+import type { Disposable } from '../../common/lifecycle';
 import type { ChatState, ChatStrings, ToWebview } from '../../protocol/chatProtocol';
 import { diffState } from './stateDiff';
+
+/** A view's hold on the publisher. */
+export interface AttachedPage extends Disposable {
+  /** The page is gone until it asks again with `ready`: a hidden view keeps its webview, but not the page in it. */
+  hidden(): void;
+}
+
+type PageRequest = Extract<ToWebview, { type: 'focusInput' | 'showHistory' }>;
 
 export class StatePublisher implements Disposable {
   #post: ((message: ToWebview) => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sent: ChatState | undefined;
+  /** Asked of a page that is not drawn yet. */
+  #waiting: PageRequest | undefined;
   #sequence = 0;
 
   /** @param frameMs least time between two messages */
@@ -23,19 +33,30 @@ export class StatePublisher implements Disposable {
   }
 
   /** Nothing is sent before the page asks with `ready`. One page at a time: a newer one replaces the older. */
-  attach(post: (message: ToWebview) => void): Disposable {
+  attach(post: (message: ToWebview) => void): AttachedPage {
     this.#detach();
     this.#post = post;
-    return toDisposable(() => {
+    const ifAttached = (act: () => void) => (): void => {
       if (this.#post === post) {
-        this.#detach();
+        act();
       }
-    });
+    };
+    return { hidden: ifAttached(() => this.#pageGone()), dispose: ifAttached(() => this.#detach()) };
+  }
+
+  #pageGone(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sent = undefined;
   }
 
   /** Past the state: a request to the page, such as to focus its box. */
-  post(message: Extract<ToWebview, { type: 'focusInput' | 'showHistory' }>): void {
-    this.#post?.(message);
+  post(message: PageRequest): void {
+    if (this.#post === undefined || this.#sent === undefined) {
+      this.#waiting = message;
+    } else {
+      this.#post(message);
+    }
   }
 
   sendState(strings?: ChatStrings): void {
@@ -45,6 +66,10 @@ export class StatePublisher implements Disposable {
     this.#sent = state;
     this.#sequence += 1;
     this.#post?.({ type: 'state', sequence: this.#sequence, state, ...(strings === undefined ? {} : { strings }) });
+    if (this.#waiting !== undefined && this.#post !== undefined) {
+      this.#post(this.#waiting);
+      this.#waiting = undefined;
+    }
   }
 
   schedule(): void {
@@ -74,9 +99,7 @@ export class StatePublisher implements Disposable {
   }
 
   #detach(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#pageGone();
     this.#post = undefined;
-    this.#sent = undefined;
   }
 }
