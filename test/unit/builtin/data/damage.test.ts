@@ -3,10 +3,11 @@ import { appendFile, chmod, mkdir, readFile, rm, truncate, writeFile } from 'nod
 import * as path from 'node:path';
 import { encodeFrame, ignorableFlag, type Frame } from '../../../../src/builtin/data/frame';
 import { createUuidV7 } from '../../../../src/common/uuid';
+import { soakRounds, soakTimeout } from '../../../fixtures/soak';
 import { readFrames, seededRandom, storeFileNames, StoreFixture } from '../../../fixtures/data/storeFixture';
 
 describe('Damaged store', function () {
-  this.timeout(60_000);
+  this.timeout(soakTimeout(60_000));
   const fixture = new StoreFixture();
   let directory: string;
   let journal: string;
@@ -64,7 +65,7 @@ describe('Damaged store', function () {
   it('is read whatever a file holds', async () => {
     const random = seededRandom(3);
     const whole = await readFile(journal);
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < soakRounds(60, 20_000); round++) {
       const bytes = Buffer.from(whole);
       for (let i = 0; i < 1 + random() * 6; i++) {
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
