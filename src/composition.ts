@@ -54,6 +54,7 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       starterModelPath: shipped(starterModel.path),
       downloaderEntry: shipped('dist/downloader.mjs'),
       hubUrl: () => setting('hub.url', 'https://huggingface.co'),
+      proxy: () => vscode.workspace.getConfiguration('http').get<string>('proxy') || undefined,
       hubToken: async () => context.secrets.get(hubTokenSecret),
     }),
   );

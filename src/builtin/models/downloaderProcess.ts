@@ -12,6 +12,8 @@ export interface DownloaderProcessOptions {
   readonly execPath?: string;
   readonly log: Logger;
   readonly job: DownloadJob;
+  /** URL of a proxy that connections go through. Default: the environment's. */
+  readonly proxy?: string;
   readonly onEvent: (event: DownloadEventMessage) => void;
   /** Once, after the last event; `undefined` when the process ended as it should, after `done`, `stopped` and such. */
   readonly onExit: (failure: JanError | undefined) => void;
@@ -25,10 +27,12 @@ const stopDeadlineMs = 3_000;
 /** What the child needs to run at all, and to get through a proxy; nothing else of our environment, no secrets. */
 const passedVariables = /^(path|systemroot|windir|comspec|temp|tmp|tmpdir|home|userprofile|lang|lc_.*|(https?|all|no)_proxy|ssl_cert_(file|dir)|node_extra_ca_certs)$/i;
 
-export function childEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** @param proxy VS Code's own setting; wins over the variables */
+export function childEnvironment(environment: NodeJS.ProcessEnv, proxy?: string): NodeJS.ProcessEnv {
   const passed = Object.entries(environment).filter(([name]) => passedVariables.test(name));
   // ELECTRON_RUN_AS_NODE: VS Code's own program runs the child. NODE_USE_ENV_PROXY: fetch honours the proxy variables.
-  return { ...Object.fromEntries(passed), ELECTRON_RUN_AS_NODE: '1', NODE_USE_ENV_PROXY: '1' };
+  const chosen = proxy === undefined ? {} : { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, https_proxy: proxy, http_proxy: proxy };
+  return { ...Object.fromEntries(passed), ...chosen, ELECTRON_RUN_AS_NODE: '1', NODE_USE_ENV_PROXY: '1' };
 }
 
 export class DownloaderProcess implements Disposable {
@@ -42,7 +46,7 @@ export class DownloaderProcess implements Disposable {
     this.#child = fork(entry, [], {
       execPath: execPath ?? process.execPath,
       execArgv: [],
-      env: childEnvironment(process.env),
+      env: childEnvironment(process.env, options.proxy),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
     });

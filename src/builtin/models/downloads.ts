@@ -27,6 +27,7 @@ export interface DownloadsOptions {
   readonly execPath?: string;
   readonly hubUrl: () => string;
   readonly hubToken: () => Promise<string | undefined>;
+  readonly proxy?: () => string | undefined;
   /** What a file in place says about itself, in the form to store. */
   readonly describeFile: (file: string, known: Partial<NewModel> & Pick<NewModel, 'id' | 'source'>) => Promise<NewModel>;
   /** Passed on to the downloader; see `DownloadJob`. Tests only. */
@@ -125,6 +126,7 @@ export class Downloads implements Disposable {
       const { id, hubUrl, repository, fileName, url, sha256 } = target;
       const current = (): Running => ({ target, process: child, download: this.#running.get(id)?.download ?? fresh(target) });
       const child = new DownloaderProcess({
+        proxy: this.options.proxy?.(),
         entry,
         execPath,
         log,

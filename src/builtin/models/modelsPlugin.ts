@@ -18,6 +18,8 @@ export interface ModelsPluginOptions {
   readonly hubUrl?: () => string;
   /** Sent to the hub's own host and no other. */
   readonly hubToken?: () => Promise<string | undefined>;
+  /** URL of the proxy that VS Code is set to use, if any. */
+  readonly proxy?: () => string | undefined;
   /** Program that runs the downloader; default the one that runs this code. */
   readonly execPath?: string;
   /** Of the downloader; tests only. */

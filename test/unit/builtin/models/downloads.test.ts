@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import { onceEvent } from '../../../../src/common/events';
 import { sha256Of } from '../../../fixtures/huggingFace/huggingFaceServer';
@@ -35,6 +37,34 @@ describe('downloads', function () {
     assert.equal((await api.models.downloadModel(tiny)).status, 'completed');
     await api.models.deleteModel(begun.modelId);
     await bench.nothingVisible({ api } as Window);
+  });
+
+  it('goes through the proxy that VS Code is set to use', async () => {
+    let tunnels = 0;
+    const proxy = createServer();
+    proxy.on('connect', (request, client, head) => {
+      tunnels += 1;
+      const { hostname, port } = new URL(`http://${request.url ?? ''}`);
+      const upstream = connect(Number(port), hostname, () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        upstream.write(head);
+        upstream.pipe(client).pipe(upstream);
+      });
+      upstream.on('error', () => client.destroy());
+      client.on('error', () => upstream.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = proxy.address() as AddressInfo;
+      const { api, reaches } = bench.open({ proxy: () => `http://127.0.0.1:${port}` });
+      await api.models.downloadModel(tiny);
+      await reaches(completed);
+      assert.ok(tunnels > 0, 'the proxy was used');
+      assert.deepEqual(await bench.installed(), tinyBytes);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   });
 
   it('tells progress four to ten times a second, with speed', async () => {
