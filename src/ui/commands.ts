@@ -20,7 +20,7 @@ import { registerCommand, runCommand } from './vscodeIds';
 export interface ChatCommands {
   newConversation(): Promise<void>;
   focusInput(): Promise<void>;
-  stopAnswer(): void;
+  stopAnswer(): Promise<void>;
   setModel(modelId: string): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export function registerCommands(options: CommandsOptions): Disposable {
   };
   on(commandIds.openChat, () => chat.focusInput());
   on(commandIds.newConversation, () => chat.newConversation());
-  on(commandIds.stopAnswer, async () => chat.stopAnswer());
+  on(commandIds.stopAnswer, () => chat.stopAnswer());
   on(commandIds.pickModel, async () => {
     const modelId = await pickModel(api, undefined);
     if (modelId !== undefined) {

@@ -7,7 +7,7 @@ import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { contextKeys, settingIds, viewIds } from '../ids';
-import { ChatController } from './chatController';
+import type { ChatController } from './chatController';
 import { createChatHtml } from './chatHtml';
 import type { ChatSettings } from './chatRequest';
 import { createChatStrings } from './chatStrings';
@@ -31,23 +31,27 @@ export interface ChatView extends Disposable {
   /** Shows the view and puts the cursor into its box. */
   focusInput(): Promise<void>;
   /** Stops the answer of the conversation that is shown. */
-  stopAnswer(): void;
+  stopAnswer(): Promise<void>;
   /** The model of the conversation that is shown, and of new ones. */
   setModel(modelId: string): Promise<void>;
 }
 
 export function registerChatView(options: ChatViewOptions): ChatView {
   const owned = new DisposableStore();
-  const controller = owned.add(
-    new ChatController({
-      api: options.api,
-      log: options.log,
-      strings: createChatStrings(vscode.l10n),
-      memory: options.memory,
-      settings: readSettings,
-      surroundings: surroundings(options),
-    }),
-  );
+  let loading: Promise<ChatController> | undefined;
+  const controller = (): Promise<ChatController> =>
+    (loading ??= import('./chatController').then(({ ChatController }) =>
+      owned.add(
+        new ChatController({
+          api: options.api,
+          log: options.log,
+          strings: createChatStrings(vscode.l10n),
+          memory: options.memory,
+          settings: readSettings,
+          surroundings: surroundings(options),
+        }),
+      ),
+    ));
   const provider = new ChatViewProvider(options, controller);
   // The page is cheap to draw again from the controller's state, a hidden one costs memory.
   owned.add(
@@ -60,15 +64,17 @@ export function registerChatView(options: ChatViewOptions): ChatView {
   };
   return {
     async newConversation() {
-      controller.newConversation();
+      (await controller()).newConversation();
       await reveal();
     },
     async focusInput() {
       await reveal();
-      controller.focusInput();
+      (await controller()).focusInput();
     },
-    stopAnswer: () => controller.stopAnswer(),
-    setModel: (modelId) => controller.setModel(modelId),
+    async stopAnswer() {
+      (await loading)?.stopAnswer();
+    },
+    setModel: async (modelId) => (await controller()).setModel(modelId),
     dispose: () => owned.dispose(),
   };
 }
@@ -76,7 +82,7 @@ export function registerChatView(options: ChatViewOptions): ChatView {
 class ChatViewProvider implements vscode.WebviewViewProvider {
   constructor(
     private readonly options: ChatViewOptions,
-    private readonly controller: ChatController,
+    private readonly controller: () => Promise<ChatController>,
   ) {}
 
   resolveWebviewView(view: vscode.WebviewView): void {
@@ -90,28 +96,30 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
       localResourceRoots: [bundle, vscode.Uri.joinPath(extensionUri, 'media')],
     };
     const owned = new DisposableStore();
-    const page = owned.add(
-      this.controller.attach((message) => {
-        webview.postMessage(message).then(undefined, (error: unknown) => log.debug('chat: a message was not sent', error));
-      }),
-    );
-    // Messages wait in order for the validator's code, which is loaded with the first view.
-    const loading = import('../../protocol/chatProtocol');
+    // Code that no window needs before its first panel. Messages wait for it in their order.
+    const loading = Promise.all([this.controller(), import('../../protocol/chatProtocol')]).then(([controller, { parseToHost }]) => {
+      const page = owned.add(
+        controller.attach((message) => {
+          webview.postMessage(message).then(undefined, (error: unknown) => log.debug('chat: a message was not sent', error));
+        }),
+      );
+      return { controller, parseToHost, page };
+    });
     owned.add(
       webview.onDidReceiveMessage(async (received: unknown) => {
-        const { parseToHost } = await loading;
+        const { controller, parseToHost } = await loading;
         const message = parseToHost(received);
         if (message === undefined) {
           log.warn('chat: the page sent something that is no message; ignored');
           return;
         }
-        void this.controller.handle(message);
+        void controller.handle(message);
       }),
     );
     owned.add(
-      view.onDidChangeVisibility(() => {
+      view.onDidChangeVisibility(async () => {
         if (!view.visible) {
-          page.hidden();
+          (await loading).page.hidden();
         }
       }),
     );
