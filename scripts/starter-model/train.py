@@ -190,6 +190,7 @@ def export(model: Model, t: Tokenizer, path: Path) -> None:
         ('general.description', S, 'Starter model of Jan for VS Code: a guide for the first minutes, not a general assistant.'),
         ('general.tags', A, ['text-generation', 'jan', 'guide'], S), ('general.languages', A, ['en'], S),
         ('general.file_type', U, 7), ('general.quantization_version', U, 2),
+        ('general.sampling.temp', R, 0.0),  # always its likeliest words: it knows fixed answers
         ('llama.block_count', U, c['layers']), ('llama.context_length', U, c['context']), ('llama.embedding_length', U, c['dim']),
         ('llama.feed_forward_length', U, c['hidden']), ('llama.attention.head_count', U, c['heads']),
         ('llama.attention.head_count_kv', U, c['heads']), ('llama.attention.layer_norm_rms_epsilon', R, c['eps']),
