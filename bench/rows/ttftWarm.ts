@@ -1,19 +1,21 @@
 // Time to the first token when the engine has read most of the prompt before.
+// On a model whose weights outweigh its attention, as those that people use do: on the 16 MB test model the last tokens
+// of a long prompt cost four times the average, and llama.cpp itself reaches no more than 1/33.
 // Must not know: how the engine remembers.
 
 import { testModelPath } from '../../test/fixtures/gguf/testModels';
 import { median, type BenchRow } from '../benchRow';
 import { openEndpoint } from '../endpointBench';
 
-const rounds = 5;
+const rounds = 3;
 const prefixTokens = 3000;
 
 /** Text of about that many tokens of the test vocabulary, different from its first word on. */
 function prefix(round: number): string {
   const words = ['alpha', 'brave', 'cedar', 'delta', 'ember', 'frost', 'grove'];
   const text: string[] = [];
-  // A word and its space take about three tokens of two letters.
-  for (let index = 0; index < prefixTokens / 3; index++) {
+  // A word and its space take about three and a half tokens of the test vocabulary.
+  for (let index = 0; index < prefixTokens / 3.5; index++) {
     text.push(words[(index * (round + 1) + round) % words.length]!);
   }
   return text.join(' ');
@@ -21,11 +23,11 @@ function prefix(round: number): string {
 
 export const row: BenchRow = {
   id: 'ttft-warm',
-  title: 'Time to first token with a shared prefix of 3,000 tokens ÷ without, through the HTTP endpoint, on a 16 MB model',
+  title: 'Time to first token with a shared prefix of 3,000 tokens ÷ without, through the HTTP endpoint, on a 200 MB model',
   unit: 'ms',
   goal: { text: '≤ 1/50', isMet: (ratio) => ratio <= 1 / 50 },
   async measure() {
-    const endpoint = await openEndpoint(await testModelPath('small'));
+    const endpoint = await openEndpoint(await testModelPath('mid'));
     try {
       const cold: number[] = [];
       const warm: number[] = [];
