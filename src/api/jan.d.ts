@@ -236,8 +236,10 @@ export interface DataService {
   forkConversation(id: string, messageId: string): Promise<Conversation>;
   /**
    * Adds a conversation with ids and times of its own, as an export holds it. What is there already (by id) stays as it
-   * is; missing messages are added to it. A conversation that was deleted comes back.
-   * @throws `invalid-argument` (also: a parent that neither comes before in `messages` nor is there), `store-…`
+   * is; missing messages are added to it, so a long conversation may come in several calls (of about 1,000 messages).
+   * `activeMessageId` counts when the conversation, or that message, is new. A deleted conversation comes back.
+   * @throws `invalid-argument` (also: a parent that neither comes before in `messages` nor is there, a message that
+   * another conversation has), `store-…`
    */
   importConversation(input: ConversationImport): Promise<ImportResult>;
   /**

@@ -88,6 +88,9 @@ export async function restoreFrom(
     await reader.refresh().catch((error: unknown) => {
       throw errorCodeOf(error) === 'ENOENT' ? storeDamaged(source) : error;
     });
+    if (reader.journal === undefined) {
+      throw storeDamaged(source);
+    }
     const { queries } = reader.view;
     // First, so that no message names bytes that are not here.
     const attachments = await restoreAttachments(files, source, [...queries.attachments().keys()], target.attachments);

@@ -18,6 +18,9 @@ import type { SqlValue, StatementCache } from './sqlite';
 type Organisation = Pick<Payload<'createConversation'>, 'pinned' | 'archived' | 'tags' | 'workspace' | 'settings'>;
 
 export class ConversationRecords {
+  /** Was anything removed for good, in this view's life? */
+  removedSome = false;
+
   constructor(
     private readonly sql: StatementCache,
     private readonly search: SearchIndex,
@@ -237,6 +240,7 @@ export class ConversationRecords {
 
   /** With its messages, and from the index. */
   #remove(seq: number): void {
+    this.removedSome = true;
     for (const [message, status] of this.sql.rows('SELECT seq, status FROM messages WHERE conversation = ?', [seq])) {
       if (status !== 'streaming') {
         const [content] = this.sql.row('SELECT content FROM messages WHERE seq = ?', [message!])!;

@@ -29,7 +29,9 @@ export function missingMessages(view: View, conversationId: string, messages: re
     }
     const place = view.queries.conversationOf(id);
     if (place !== undefined && place !== conversationId) {
-      return false; // Another conversation has it: ids are unique in a store.
+      throw new JanError('invalid-argument', `Message ${id} is there already, in another conversation. Give it a new id.`, {
+        details: { argument: 'input', id },
+      });
     }
     const isNew = place === undefined && !known.has(id);
     known.add(id);
@@ -37,7 +39,10 @@ export function missingMessages(view: View, conversationId: string, messages: re
   });
 }
 
-/** @param created the branch to show is taken over only for a conversation that was not there */
+/**
+ * @param messages those that are missing
+ * @param created the branch to show is taken over for a conversation that was not there, or with the message it ends with
+ */
 export function importParts(conversation: Conversation, messages: readonly Message[], created: boolean): Part[] {
   const parts: Message[][] = [[]];
   let size = 0;
@@ -51,10 +56,11 @@ export function importParts(conversation: Conversation, messages: readonly Messa
     size += length;
   }
   const { activeMessageId, ...head } = conversation;
+  const shows = activeMessageId !== undefined && (created || messages.some(({ id }) => id === activeMessageId));
   return parts.map((part, i) => ({
     conversation: {
       ...(head as Part['conversation']),
-      ...(created && i === parts.length - 1 && activeMessageId !== undefined ? { activeMessageId } : {}),
+      ...(shows && i === parts.length - 1 ? { activeMessageId } : {}),
     },
     messages: part.map(toRecord),
   }));

@@ -62,6 +62,13 @@ export class SearchIndex {
     this.sql.run('COMMIT');
   }
 
+  /** Takes what was removed out of the index's own pages as well, where so far it is only marked. */
+  optimize(): void {
+    for (const table of searchedTables) {
+      this.sql.run(`INSERT INTO ${table}_index (${table}_index) VALUES ('optimize')`);
+    }
+  }
+
   #indexTable(table: SearchedTable, deadline: number): boolean {
     for (;;) {
       const rows = this.sql.rows(

@@ -30,6 +30,7 @@ export async function buildSnapshot(environment: StoreEnvironment, generation: n
     while (builder.view.searchIndex.indexSome(indexSliceMs)) {
       await nextTurn();
     }
+    builder.view.scrub();
     return await writeSnapshot(files, sqlite, directory, generation, builder.view);
   } finally {
     await builder.close();

@@ -60,6 +60,14 @@ export class View {
     return this.#sql.database.export();
   }
 
+  /** After a purge: leaves nothing of it in free pages and in the index. Blocks, about 10 ms per MB. */
+  scrub(): void {
+    if (this.#conversations.removedSome) {
+      this.searchIndex.optimize();
+      this.#sql.database.run('VACUUM');
+    }
+  }
+
   /** Empty when SQLite finds the database sound. */
   integrityProblems(): string[] {
     return this.#sql
