@@ -33,6 +33,7 @@ export class AttachmentFiles {
   /** @param how `anew`: also when a file of that name and size is there, which may be damaged */
   async store(bytes: Uint8Array, how?: 'anew'): Promise<Pick<Attachment, 'id' | 'size'>> {
     const id = await hashOf(bytes);
+    const own = bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
     const target = path.join(this.#folder, id);
     try {
       if (how !== 'anew' && (await this.#size(id)) === bytes.length) {
@@ -41,7 +42,7 @@ export class AttachmentFiles {
         await this.files.makeDirectory(this.#folder);
         const temporary = `${target}.${createUuidV7()}.tmp`;
         try {
-          await this.files.writeNew(temporary, bytes);
+          await this.files.writeNew(temporary, own);
           await this.files.replace(temporary, target);
         } catch (error) {
           await this.files.remove(temporary).catch(() => undefined);

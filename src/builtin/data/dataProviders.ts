@@ -2,10 +2,10 @@
 // Must not know: VS Code, who calls, how the plugin is registered.
 
 import type { DataService } from '../../api/jan';
-import type { DataStore } from './dataStore';
 import { checkInput, inputSchema } from './inputs';
+import type { Store } from './storeThreadMessages';
 
-export function createDataProviders(store: DataStore): DataService {
+export function createDataProviders(store: Store): DataService {
   return {
     getConversations: async (query) => store.getConversations(checkInput(inputSchema.conversationQuery, query, 'query')),
     getConversation: async (id) => store.getConversation(checkInput(inputSchema.id, id, 'id')),
