@@ -2,7 +2,7 @@
 // Must not know: formats, how the store keeps anything.
 
 import { createHash } from 'node:crypto';
-import type { Attachment, Conversation, DataService, Message } from '../../../api/jan';
+import type { Attachment, ConversationImport, DataService, Message } from '../../../api/jan';
 import { JanError, toJanError } from '../../../common/errors';
 import { contentHash, type HashedMessage } from './contentHash';
 import type {
@@ -33,6 +33,9 @@ export interface ApplyImportOptions extends ExchangeOptions {
 /** Most ids that one call takes. */
 const idsPerQuery = 250;
 const idsPerDelete = 1000;
+/** What one call of `importConversation` is given at most; it is checked in one go. */
+const messagesPerCall = 1000;
+const charactersPerCall = 1024 * 1024;
 /** Conversations written at a time, so that the store can sync several at once. */
 const writersAtOnce = 4;
 /** Errors that the next conversation would meet as well. */
@@ -49,7 +52,6 @@ export async function markDuplicates(data: ImportTarget, plan: ImportPlan, optio
     const batch = plan.conversations.slice(at, at + idsPerQuery);
     const ids = batch.flatMap(({ id, hash }) => [id, copyIdOf(id, hash)]);
     const here = new Set((await data.getConversations({ ids, limit: ids.length })).map(({ id }) => id));
-    pacer.restart();
     pacer.throwIfCancelled();
     for (const conversation of batch) {
       let standing: PlannedConversation['standing'] = 'new';
@@ -118,10 +120,10 @@ export async function applyImport(
         }
         const asCopy = planned.standing === 'changed' && options.changed !== 'merge';
         const input = await toConversation(planned, asCopy ? copyIdOf(planned.id, planned.hash) : planned.id, asCopy, pacer);
-        const result = await data.importConversation(input);
+        const result = await importInParts(data, input, pacer);
         messages += result.messages;
         if (result.created) {
-          conversationIds.push(result.conversation.id);
+          conversationIds.push(input.conversation.id);
         }
       } catch (thrown) {
         const problem = toJanError(thrown);
@@ -144,6 +146,42 @@ export async function applyImport(
     duplicates,
     failed,
   };
+}
+
+/** A long conversation goes in several calls; one that can't be finished is taken away again. */
+async function importInParts(
+  data: ImportTarget,
+  { conversation, messages }: ConversationImport,
+  pacer: Pacer,
+): Promise<{ created: boolean; messages: number }> {
+  let created = false;
+  let added = 0;
+  let at = 0;
+  try {
+    do {
+      let end = at;
+      for (let characters = 0; end < messages.length && end - at < messagesPerCall; end++) {
+        characters += messages[end]!.content.length + (messages[end]!.reasoning?.length ?? 0);
+        if (characters > charactersPerCall && end > at) {
+          break;
+        }
+      }
+      const result = await data.importConversation({ conversation, messages: messages.slice(at, end) });
+      created ||= result.created;
+      added += result.messages;
+      at = end;
+      pacer.throwIfCancelled();
+    } while (at < messages.length);
+  } catch (error) {
+    if (at >= messages.length) {
+      return { created, messages: added }; // Cancelled, but whole.
+    }
+    if (created) {
+      await data.deleteConversations([conversation.id]).catch(() => undefined); // The first error is the one to tell.
+    }
+    throw error;
+  }
+  return { created, messages: added };
 }
 
 /** Takes an import back: deletes what it created. What is gone already is passed over. @throws what the store says */
@@ -202,7 +240,7 @@ async function toConversation(
   id: string,
   asCopy: boolean,
   pacer: Pacer,
-): Promise<{ conversation: Conversation; messages: Message[] }> {
+): Promise<ConversationImport> {
   const messages: Message[] = [];
   for (const { parent, ...message } of planned.messages) {
     messages.push({

@@ -15,7 +15,7 @@ interface Node {
 
 export async function readChatGptConversation(entry: JsonObject, where: string, plan: PlanBuilder): Promise<void> {
   const { pacer } = plan;
-  const mapping = asObject(entry['mapping']);
+  const mapping = asObject(entry.get('mapping'));
   if (mapping === undefined) {
     plan.skip(where, 'It has no `mapping` of messages.');
     return;
@@ -23,19 +23,19 @@ export async function readChatGptConversation(entry: JsonObject, where: string, 
   const nodes: Node[] = [];
   const parentByChild = new Map<string, string>();
   let bad = 0;
-  for (const id in mapping) {
-    const value = asObject(mapping[id]);
+  for (const [id, element] of mapping) {
+    const value = asObject(element);
     if (value === undefined) {
       bad++;
       continue;
     }
-    for (const child of asList(value['children']) ?? []) {
+    for (const child of asList(value.get('children')) ?? []) {
       if (typeof child === 'string' && !parentByChild.has(child)) {
         parentByChild.set(child, id);
       }
     }
-    const node: Node = { id, parentId: asText(value['parent']), message: undefined };
-    readMessage(node, asObject(value['message']));
+    const node: Node = { id, parentId: asText(value.get('parent')), message: undefined };
+    readMessage(node, asObject(value.get('message')));
     nodes.push(node);
     if (pacer.due) {
       await pacer.pause();
@@ -54,32 +54,32 @@ export async function readChatGptConversation(entry: JsonObject, where: string, 
   }
   await plan.add({
     source: 'chatgpt',
-    sourceId: asLabel(entry['conversation_id']) ?? asLabel(entry['id']),
+    sourceId: asLabel(entry.get('conversation_id')) ?? asLabel(entry.get('id')),
     where,
-    name: asText(entry['title']),
-    modelId: asLabel(entry['default_model_slug']),
-    archived: entry['is_archived'] === true,
-    pinned: entry['is_starred'] === true,
-    createdAt: asTime(entry['create_time']),
-    updatedAt: asTime(entry['update_time']),
+    name: asText(entry.get('title')),
+    modelId: asLabel(entry.get('default_model_slug')),
+    archived: entry.get('is_archived') === true,
+    pinned: entry.get('is_starred') === true,
+    createdAt: asTime(entry.get('create_time')),
+    updatedAt: asTime(entry.get('update_time')),
     nodes,
-    activeId: asText(entry['current_node']),
+    activeId: asText(entry.get('current_node')),
   });
 }
 
 /** Fills `message` or `thoughts`; a node with nothing to show stays a link. */
 function readMessage(node: Node, message: JsonObject | undefined): void {
-  const content = asObject(message?.['content']);
+  const content = asObject(message?.get('content'));
   if (message === undefined || content === undefined) {
     return;
   }
-  const author = asObject(message['author']);
-  const metadata = asObject(message['metadata']);
-  const role = asText(author?.['role']);
-  if (metadata?.['is_visually_hidden_from_conversation'] === true && role !== 'user') {
+  const author = asObject(message.get('author'));
+  const metadata = asObject(message.get('metadata'));
+  const role = asText(author?.get('role'));
+  if (metadata?.get('is_visually_hidden_from_conversation') === true && role !== 'user') {
     return;
   }
-  const type = asText(content['content_type']);
+  const type = asText(content.get('content_type'));
   if (type === 'thoughts') {
     node.thoughts = thoughtsOf(content);
     return;
@@ -87,9 +87,9 @@ function readMessage(node: Node, message: JsonObject | undefined): void {
   if (type === 'reasoning_recap' || type === 'model_editable_context') {
     return; // “Thought for 8 seconds”; the memory that was sent along.
   }
-  const parts = [contentText(content, type, asText(message['recipient']))];
-  for (const attachment of asList(metadata?.['attachments']) ?? []) {
-    const name = asLabel(asObject(attachment)?.['name']);
+  const parts = [contentText(content, type, asText(message.get('recipient')))];
+  for (const attachment of asList(metadata?.get('attachments')) ?? []) {
+    const name = asLabel(asObject(attachment)?.get('name'));
     parts.push(name === undefined ? '' : `[Attachment: ${asMarkdownLabel(name)}]`);
   }
   let text = parts.filter((part) => part !== '').join('\n\n');
@@ -97,7 +97,7 @@ function readMessage(node: Node, message: JsonObject | undefined): void {
     return;
   }
   if (role === 'tool') {
-    const name = asLabel(author?.['name'], 100);
+    const name = asLabel(author?.get('name'), 100);
     text = `*Tool${name === undefined ? '' : ` ${asMarkdownLabel(name)}`}:*\n\n${text}`;
   }
   node.message = {
@@ -105,9 +105,9 @@ function readMessage(node: Node, message: JsonObject | undefined): void {
     role: role === 'user' || role === 'system' ? role : 'assistant',
     content: text,
     status: statusOf(message, metadata),
-    ...(role === 'assistant' && { modelId: asLabel(metadata?.['model_slug']) }),
-    createdAt: asTime(message['create_time']),
-    updatedAt: asTime(message['update_time']),
+    ...(role === 'assistant' && { modelId: asLabel(metadata?.get('model_slug')) }),
+    createdAt: asTime(message.get('create_time')),
+    updatedAt: asTime(message.get('update_time')),
   };
   for (const key of ['modelId', 'createdAt', 'updatedAt'] as const) {
     if (node.message[key] === undefined) {
@@ -120,23 +120,23 @@ function contentText(content: JsonObject, type: string | undefined, recipient: s
   switch (type) {
     case 'code':
     case 'execution_output': {
-      const text = asText(content['text']) ?? partsText(content['parts']);
-      const language = asLabel(content['language']);
+      const text = asText(content.get('text')) ?? partsText(content.get('parts'));
+      const language = asLabel(content.get('language'));
       return text === '' ? '' : fenced(text, language === 'unknown' || language === undefined ? '' : language);
     }
     case 'tether_quote': {
-      const title = asLabel(content['title']) ?? asLabel(content['url']) ?? 'Quote';
-      return `**${asMarkdownLabel(title)}**\n\n${fenced(asText(content['text']) ?? '')}`;
+      const title = asLabel(content.get('title')) ?? asLabel(content.get('url')) ?? 'Quote';
+      return `**${asMarkdownLabel(title)}**\n\n${fenced(asText(content.get('text')) ?? '')}`;
     }
     case 'tether_browsing_display':
-      return asText(content['result']) ?? '';
+      return asText(content.get('result')) ?? '';
     case 'user_editable_context':
-      return [asText(content['user_profile']), asText(content['user_instructions'])].filter(Boolean).join('\n\n');
+      return [asText(content.get('user_profile')), asText(content.get('user_instructions'))].filter(Boolean).join('\n\n');
     case 'system_error':
-      return [asText(content['name']), asText(content['text'])].filter(Boolean).join(': ');
+      return [asText(content.get('name')), asText(content.get('text'))].filter(Boolean).join(': ');
     default: {
-      const text = partsText(content['parts']);
-      const shown = text === '' ? (asText(content['text']) ?? asText(content['result']) ?? '') : text;
+      const text = partsText(content.get('parts'));
+      const shown = text === '' ? (asText(content.get('text')) ?? asText(content.get('result')) ?? '') : text;
       // What the model wrote for a tool is no prose.
       return recipient !== undefined && recipient !== 'all' && recipient !== '' && shown !== '' ? fenced(shown) : shown;
     }
@@ -159,16 +159,16 @@ function partPlaceholder(part: JsonObject | undefined): string {
   if (part === undefined) {
     return '';
   }
-  const type = asText(part['content_type']) ?? asText(part['type']) ?? '';
-  const text = asText(part['text']);
+  const type = asText(part.get('content_type')) ?? asText(part.get('type')) ?? '';
+  const text = asText(part.get('text'));
   if (text !== undefined && (type === 'audio_transcription' || !type.includes('pointer'))) {
     return text;
   }
-  const pointer = asLabel(part['asset_pointer'])?.replace(/^[a-z-]+:\/\//, '');
+  const pointer = asLabel(part.get('asset_pointer'))?.replace(/^[a-z-]+:\/\//, '');
   const name = pointer === undefined ? '' : `: ${asMarkdownLabel(pointer)}`;
   if (type.includes('image')) {
-    const width = asNumber(part['width']);
-    const height = asNumber(part['height']);
+    const width = asNumber(part.get('width'));
+    const height = asNumber(part.get('height'));
     return `[Image${name}${width === undefined || height === undefined ? '' : `, ${width} × ${height}`}]`;
   }
   if (type.includes('audio') || type.includes('video')) {
@@ -179,16 +179,16 @@ function partPlaceholder(part: JsonObject | undefined): string {
 }
 
 function thoughtsOf(content: JsonObject): string {
-  const texts = (asList(content['thoughts']) ?? []).map((value) => {
+  const texts = (asList(content.get('thoughts')) ?? []).map((value) => {
     const thought = asObject(value);
-    return [asText(thought?.['summary']), asText(thought?.['content'])].filter(Boolean).join('\n\n');
+    return [asText(thought?.get('summary')), asText(thought?.get('content'))].filter(Boolean).join('\n\n');
   });
-  return texts.filter((text) => text !== '').join('\n\n') || partsText(content['parts']);
+  return texts.filter((text) => text !== '').join('\n\n') || partsText(content.get('parts'));
 }
 
 function statusOf(message: JsonObject, metadata: JsonObject | undefined): FoundMessage['status'] {
-  const finish = asText(asObject(metadata?.['finish_details'])?.['type']);
-  const status = asText(message['status']);
+  const finish = asText(asObject(metadata?.get('finish_details'))?.get('type'));
+  const status = asText(message.get('status'));
   if (finish === 'interrupted' || status === 'finished_partial_completion') {
     return 'stopped';
   }

@@ -10,24 +10,24 @@ import { asLabel, asList, asMarkdownLabel, asObject, asText, asTime, fenced, sma
 const rootParent = /^0{8}-0{4}-[04]0{3}-[08]0{3}-0{12}$/;
 
 export async function readClaudeConversation(entry: JsonObject, where: string, plan: PlanBuilder): Promise<void> {
-  const list = asList(entry['chat_messages']);
+  const list = asList(entry.get('chat_messages'));
   if (list === undefined) {
     plan.skip(where, 'It has no `chat_messages`.');
     return;
   }
-  const isTree = list.some((value) => asText(asObject(value)?.['parent_message_uuid']) !== undefined);
+  const isTree = list.some((value) => asText(asObject(value)?.get('parent_message_uuid')) !== undefined);
   const nodes: TreeNode<FoundMessage>[] = [];
   let bad = 0;
   for (const [index, value] of list.entries()) {
     const message = asObject(value);
-    const sender = asText(message?.['sender']);
+    const sender = asText(message?.get('sender'));
     if (message === undefined || (sender !== 'human' && sender !== 'assistant' && sender !== 'user' && sender !== 'system')) {
       bad++;
       continue;
     }
-    const parent = asText(message['parent_message_uuid']);
+    const parent = asText(message.get('parent_message_uuid'));
     nodes.push({
-      id: asLabel(message['uuid']) ?? `#${index}`,
+      id: asLabel(message.get('uuid')) ?? `#${index}`,
       parentId: !isTree ? nodes[nodes.length - 1]?.id : parent !== undefined && rootParent.test(parent) ? undefined : parent,
       message: readMessage(message, sender),
     });
@@ -40,15 +40,15 @@ export async function readClaudeConversation(entry: JsonObject, where: string, p
   }
   await plan.add({
     source: 'claude',
-    sourceId: asLabel(entry['uuid']),
+    sourceId: asLabel(entry.get('uuid')),
     where,
-    name: asText(entry['name']),
-    modelId: asLabel(entry['model']),
-    pinned: entry['is_starred'] === true,
-    createdAt: asTime(entry['created_at']),
-    updatedAt: asTime(entry['updated_at']),
+    name: asText(entry.get('name')),
+    modelId: asLabel(entry.get('model')),
+    pinned: entry.get('is_starred') === true,
+    createdAt: asTime(entry.get('created_at')),
+    updatedAt: asTime(entry.get('updated_at')),
     nodes,
-    activeId: asText(entry['current_leaf_message_uuid']),
+    activeId: asText(entry.get('current_leaf_message_uuid')),
   });
 }
 
@@ -56,15 +56,15 @@ function readMessage(message: JsonObject, sender: string): FoundMessage | undefi
   const texts: string[] = [];
   const reasoning: string[] = [];
   let hasText = false;
-  for (const value of asList(message['content']) ?? []) {
+  for (const value of asList(message.get('content')) ?? []) {
     const block = asObject(value);
-    switch (asText(block?.['type'])) {
+    switch (asText(block?.get('type'))) {
       case 'text':
-        hasText ||= (asText(block?.['text']) ?? '') !== '';
-        texts.push(asText(block?.['text']) ?? '');
+        hasText ||= (asText(block?.get('text')) ?? '') !== '';
+        texts.push(asText(block?.get('text')) ?? '');
         break;
       case 'thinking':
-        reasoning.push(asText(block?.['thinking']) ?? '');
+        reasoning.push(asText(block?.get('thinking')) ?? '');
         break;
       case 'tool_use':
         texts.push(toolUse(block!));
@@ -79,13 +79,13 @@ function readMessage(message: JsonObject, sender: string): FoundMessage | undefi
     }
   }
   if (!hasText) {
-    texts.unshift(asText(message['text']) ?? ''); // Older exports have this only.
+    texts.unshift(asText(message.get('text')) ?? ''); // Older exports have this only.
   }
-  for (const value of asList(message['attachments']) ?? []) {
+  for (const value of asList(message.get('attachments')) ?? []) {
     texts.push(attachment(asObject(value)));
   }
-  for (const value of [...(asList(message['files_v2']) ?? asList(message['files']) ?? [])].slice(0, 1000)) {
-    const name = asLabel(asObject(value)?.['file_name']) ?? asLabel(asObject(value)?.['file_kind']);
+  for (const value of [...(asList(message.get('files_v2')) ?? asList(message.get('files')) ?? [])].slice(0, 1000)) {
+    const name = asLabel(asObject(value)?.get('file_name')) ?? asLabel(asObject(value)?.get('file_kind'));
     texts.push(name === undefined ? '' : `[File: ${asMarkdownLabel(name)}]`);
   }
   const shown = texts.filter((text) => text !== '');
@@ -93,14 +93,14 @@ function readMessage(message: JsonObject, sender: string): FoundMessage | undefi
   if (shown.length === 0 && thought === '') {
     return undefined;
   }
-  const createdAt = asTime(message['created_at']);
-  const updatedAt = asTime(message['updated_at']);
-  const modelId = asLabel(message['model']);
+  const createdAt = asTime(message.get('created_at'));
+  const updatedAt = asTime(message.get('updated_at'));
+  const modelId = asLabel(message.get('model'));
   return {
     role: sender === 'assistant' ? 'assistant' : sender === 'system' ? 'system' : 'user',
     content: shown.length === 1 ? shown[0]! : shown.join('\n\n'),
     ...(thought !== '' && { reasoning: thought }),
-    status: asText(message['stop_reason']) === 'user_canceled' ? 'stopped' : 'complete',
+    status: asText(message.get('stop_reason')) === 'user_canceled' ? 'stopped' : 'complete',
     ...(modelId !== undefined && { modelId }),
     ...(createdAt !== undefined && { createdAt }),
     ...(updatedAt !== undefined && { updatedAt }),
@@ -112,34 +112,33 @@ function attachment(value: JsonObject | undefined): string {
   if (value === undefined) {
     return '';
   }
-  const name = asLabel(value['file_name']);
+  const name = asLabel(value.get('file_name'));
   const label = name === undefined ? 'Attachment' : `Attachment: ${asMarkdownLabel(name)}`;
-  const text = asText(value['extracted_content']);
+  const text = asText(value.get('extracted_content'));
   return text === undefined || text === '' ? `[${label}]` : `**${label}**\n\n${fenced(text)}`;
 }
 
 /** Documents that the model wrote (artifacts) are texts within the input: each in a block of its own. */
 function toolUse(block: JsonObject): string {
-  const parts = [`*Tool ${asMarkdownLabel(asLabel(block['name']) ?? '')}:*`];
-  const input = asObject(block['input']);
-  const rest: JsonObject = {};
-  for (const key of Object.keys(input ?? {}).slice(0, 100)) {
-    const value: JsonValue = input![key]!;
+  const parts = [`*Tool ${asMarkdownLabel(asLabel(block.get('name')) ?? '')}:*`];
+  const input = asObject(block.get('input'));
+  const rest: JsonObject = new Map<string, JsonValue>();
+  for (const [key, value] of input ?? []) {
     if (typeof value === 'string' && (value.length > 200 || value.includes('\n'))) {
       parts.push(`${asMarkdownLabel(key)}:\n\n${fenced(value)}`);
-    } else if (key !== '__proto__') {
-      rest[key] = value;
+    } else {
+      rest.set(key, value);
     }
   }
-  if (Object.keys(rest).length > 0) {
+  if (rest.size > 0) {
     parts.splice(1, 0, fenced(smallJson(rest) ?? 'Too large to show.', 'json'));
   }
   return parts.join('\n\n');
 }
 
 function toolResult(block: JsonObject): string {
-  const content = block['content'];
-  const texts = typeof content === 'string' ? [content] : (asList(content) ?? []).map((part) => asText(asObject(part)?.['text']) ?? '');
+  const content = block.get('content');
+  const texts = typeof content === 'string' ? [content] : (asList(content) ?? []).map((part) => asText(asObject(part)?.get('text')) ?? '');
   const text = texts.filter((one) => one !== '').join('\n');
-  return text === '' ? '' : `*Result of tool ${asMarkdownLabel(asLabel(block['name']) ?? '')}:*\n\n${fenced(text)}`;
+  return text === '' ? '' : `*Result of tool ${asMarkdownLabel(asLabel(block.get('name')) ?? '')}:*\n\n${fenced(text)}`;
 }

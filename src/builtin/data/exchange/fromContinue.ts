@@ -7,12 +7,12 @@ import type { FoundMessage, PlanBuilder } from './planBuilder';
 import { asLabel, asList, asMarkdownLabel, asObject, asText, asTime, fenced } from './values';
 
 export async function readContinueSession(entry: JsonObject, where: string, plan: PlanBuilder): Promise<void> {
-  const history = asList(entry['history']);
+  const history = asList(entry.get('history'));
   if (history === undefined) {
     plan.skip(where, 'It has no `history` of messages.');
     return;
   }
-  const modelTitle = asLabel(entry['chatModelTitle']);
+  const modelTitle = asLabel(entry.get('chatModelTitle'));
   const nodes: TreeNode<FoundMessage>[] = [];
   let thoughts: string[] = [];
   let bad = 0;
@@ -21,13 +21,13 @@ export async function readContinueSession(entry: JsonObject, where: string, plan
   };
   for (const [index, value] of history.entries()) {
     const item = asObject(value);
-    const message = asObject(item?.['message']);
-    const role = asText(message?.['role']);
+    const message = asObject(item?.get('message'));
+    const role = asText(message?.get('role'));
     if (item === undefined || message === undefined || role === undefined) {
       bad++;
       continue;
     }
-    const text = contentText(message['content']);
+    const text = contentText(message.get('content'));
     if (role === 'thinking') {
       thoughts.push(text);
       continue;
@@ -38,7 +38,7 @@ export async function readContinueSession(entry: JsonObject, where: string, plan
     }
     switch (role) {
       case 'user': {
-        const context = (asList(item['contextItems']) ?? []).map((one) => contextItem(asObject(one)));
+        const context = (asList(item.get('contextItems')) ?? []).map((one) => contextItem(asObject(one)));
         const content = [text, ...context].filter((part) => part !== '').join('\n\n');
         if (content !== '') {
           add(index, { role: 'user', content });
@@ -46,11 +46,11 @@ export async function readContinueSession(entry: JsonObject, where: string, plan
         break;
       }
       case 'assistant': {
-        const own = asText(asObject(item['reasoning'])?.['text']);
+        const own = asText(asObject(item.get('reasoning'))?.get('text'));
         const reasoning = [...thoughts, own ?? ''].filter((part) => part !== '').join('\n\n');
         thoughts = [];
         const content = [text, ...toolCalls(message)].filter((part) => part !== '').join('\n\n');
-        const modelId = asLabel(asObject(asList(item['promptLogs'])?.[0])?.['modelTitle']) ?? modelTitle;
+        const modelId = asLabel(asObject(asList(item.get('promptLogs'))?.[0])?.get('modelTitle')) ?? modelTitle;
         if (content !== '' || reasoning !== '') {
           add(index, {
             role: 'assistant',
@@ -84,15 +84,15 @@ export async function readContinueSession(entry: JsonObject, where: string, plan
   if (bad > 0) {
     plan.adapt(where, `Messages that can’t be read were left out: ${bad}.`);
   }
-  const folder = asLabel(entry['workspaceDirectory'], 4000);
+  const folder = asLabel(entry.get('workspaceDirectory'), 4000);
   await plan.add({
     source: 'continue',
-    sourceId: asLabel(entry['sessionId']),
+    sourceId: asLabel(entry.get('sessionId')),
     where,
-    name: asText(entry['title']),
+    name: asText(entry.get('title')),
     modelId: modelTitle,
     workspace: folder === undefined ? undefined : folderUri(folder),
-    createdAt: asTime(entry['dateCreated']),
+    createdAt: asTime(entry.get('dateCreated')),
     nodes,
   });
 }
@@ -100,7 +100,7 @@ export async function readContinueSession(entry: JsonObject, where: string, plan
 /** An entry of `sessions.json`. @returns whether it is one */
 export function isContinueIndexEntry(entry: JsonObject): boolean {
   return (
-    typeof entry['sessionId'] === 'string' && entry['history'] === undefined && 'dateCreated' in entry
+    typeof entry.get('sessionId') === 'string' && entry.get('history') === undefined && entry.has('dateCreated')
   );
 }
 
@@ -110,27 +110,27 @@ function contentText(content: JsonValue | undefined): string {
   }
   const texts = (asList(content) ?? []).map((value) => {
     const part = asObject(value);
-    const type = asText(part?.['type']);
-    return type === 'imageUrl' || type === 'image_url' ? '[Image]' : (asText(part?.['text']) ?? '');
+    const type = asText(part?.get('type'));
+    return type === 'imageUrl' || type === 'image_url' ? '[Image]' : (asText(part?.get('text')) ?? '');
   });
   return texts.filter((text) => text !== '').join('\n\n');
 }
 
 /** Files that were sent along: their text belongs to the question. */
 function contextItem(item: JsonObject | undefined): string {
-  const content = asText(item?.['content']) ?? '';
-  if (item === undefined || content === '' || item['hidden'] === true) {
+  const content = asText(item?.get('content')) ?? '';
+  if (item === undefined || content === '' || item.get('hidden') === true) {
     return '';
   }
-  const name = asLabel(item['name']) ?? asLabel(item['description']) ?? '';
+  const name = asLabel(item.get('name')) ?? asLabel(item.get('description')) ?? '';
   return `**Context: ${asMarkdownLabel(name)}**\n\n${fenced(content)}`;
 }
 
 function toolCalls(message: JsonObject): string[] {
-  return (asList(message['toolCalls']) ?? []).slice(0, 1000).map((value) => {
-    const call = asObject(asObject(value)?.['function']);
-    const name = asLabel(call?.['name']);
-    return name === undefined ? '' : `*Tool ${asMarkdownLabel(name)}:*\n\n${fenced(asText(call?.['arguments']) ?? '', 'json')}`;
+  return (asList(message.get('toolCalls')) ?? []).slice(0, 1000).map((value) => {
+    const call = asObject(asObject(value)?.get('function'));
+    const name = asLabel(call?.get('name'));
+    return name === undefined ? '' : `*Tool ${asMarkdownLabel(name)}:*\n\n${fenced(asText(call?.get('arguments')) ?? '', 'json')}`;
   });
 }
 

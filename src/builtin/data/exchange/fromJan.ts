@@ -30,7 +30,7 @@ const settingRanges: Readonly<Record<keyof SamplingOptions, readonly [number, nu
 /** An entry of `conversations`. */
 export async function readJanConversation(entry: JsonObject, where: string, plan: PlanBuilder): Promise<void> {
   const nodes: TreeNode<FoundMessage>[] = [];
-  const messages = asList(entry['messages']);
+  const messages = asList(entry.get('messages'));
   if (messages === undefined) {
     plan.skip(where, 'It has no list of messages.');
     return;
@@ -50,35 +50,35 @@ export async function readJanConversation(entry: JsonObject, where: string, plan
   if (bad > 0) {
     plan.adapt(where, `Messages that can’t be read were left out: ${bad}.`);
   }
-  const workspace = asText(entry['workspace']);
-  const tags = asList(entry['tags'])
+  const workspace = asText(entry.get('workspace'));
+  const tags = asList(entry.get('tags'))
     ?.slice(0, 50)
     .filter((tag): tag is string => typeof tag === 'string' && tag.length > 0 && tag.length <= 100);
   await plan.add({
     source: 'jan',
     exact: true,
-    sourceId: asLabel(entry['id']),
+    sourceId: asLabel(entry.get('id')),
     where,
-    name: asText(entry['name']),
-    modelId: asText(entry['modelId'])?.slice(0, 500),
-    systemPrompt: asText(entry['systemPrompt']),
-    pinned: entry['pinned'] === true,
-    archived: entry['archived'] === true,
+    name: asText(entry.get('name')),
+    modelId: asText(entry.get('modelId'))?.slice(0, 500),
+    systemPrompt: asText(entry.get('systemPrompt')),
+    pinned: entry.get('pinned') === true,
+    archived: entry.get('archived') === true,
     tags: tags === undefined ? undefined : [...new Set(tags)],
     workspace: workspace !== undefined && workspace !== '' && workspace.length <= 4000 ? workspace : undefined,
-    settings: readSettings(asObject(entry['settings'])),
-    forkedFrom: readFork(asObject(entry['forkedFrom'])),
-    createdAt: asCount(entry['createdAt']),
-    updatedAt: asCount(entry['updatedAt']),
+    settings: readSettings(asObject(entry.get('settings'))),
+    forkedFrom: readFork(asObject(entry.get('forkedFrom'))),
+    createdAt: asCount(entry.get('createdAt')),
+    updatedAt: asCount(entry.get('updatedAt')),
     nodes,
-    activeId: asText(entry['activeMessageId']),
+    activeId: asText(entry.get('activeMessageId')),
   });
 }
 
 /** An entry of `attachments`. */
 export function readJanAttachment(entry: JsonObject, where: string, plan: PlanBuilder): void {
-  const id = asText(entry['id']);
-  const pieces = asList(entry['data']);
+  const id = asText(entry.get('id'));
+  const pieces = asList(entry.get('data'));
   if (id === undefined || !/^[\da-f]{64}$/.test(id) || !pieces?.every((piece) => typeof piece === 'string')) {
     plan.skip(where, 'It is no attachment: its id or its data is malformed.');
     return;
@@ -87,44 +87,44 @@ export function readJanAttachment(entry: JsonObject, where: string, plan: PlanBu
 }
 
 function readMessage(entry: JsonObject | undefined, index: number): TreeNode<FoundMessage> | undefined {
-  const role = oneOf(roles, entry?.['role']);
-  const content = asText(entry?.['content']);
+  const role = oneOf(roles, entry?.get('role'));
+  const content = asText(entry?.get('content'));
   if (entry === undefined || role === undefined || content === undefined) {
     return undefined;
   }
-  const status = entry['status'] === undefined ? 'complete' : oneOf(statuses, entry['status']);
+  const status = entry.get('status') === undefined ? 'complete' : oneOf(statuses, entry.get('status'));
   const message: FoundMessage = {
     role,
     content,
-    ...optional('reasoning', asText(entry['reasoning'])),
+    ...optional('reasoning', asText(entry.get('reasoning'))),
     status: status ?? 'complete',
-    ...optional('error', readError(asObject(entry['error']))),
-    ...optional('modelId', asText(entry['modelId'])?.slice(0, 500)),
-    ...optional('usage', readUsage(asObject(entry['usage']))),
-    ...optional('timings', readTimings(asObject(entry['timings']))),
-    ...optional('attachments', readAttachments(asList(entry['attachments']))),
-    ...optional('createdAt', asCount(entry['createdAt'])),
-    ...optional('updatedAt', asCount(entry['updatedAt'])),
+    ...optional('error', readError(asObject(entry.get('error')))),
+    ...optional('modelId', asText(entry.get('modelId'))?.slice(0, 500)),
+    ...optional('usage', readUsage(asObject(entry.get('usage')))),
+    ...optional('timings', readTimings(asObject(entry.get('timings')))),
+    ...optional('attachments', readAttachments(asList(entry.get('attachments')))),
+    ...optional('createdAt', asCount(entry.get('createdAt'))),
+    ...optional('updatedAt', asCount(entry.get('updatedAt'))),
   };
-  return { id: asLabel(entry['id']) ?? `#${index}`, parentId: asText(entry['parentId']), message };
+  return { id: asLabel(entry.get('id')) ?? `#${index}`, parentId: asText(entry.get('parentId')), message };
 }
 
 function readError(value: JsonObject | undefined): FoundMessage['error'] {
-  const message = asText(value?.['message']);
+  const message = asText(value?.get('message'));
   if (value === undefined || message === undefined) {
     return undefined;
   }
-  const code = oneOf(janErrorCodes, value['code']) ?? ('internal' satisfies JanErrorCode);
+  const code = oneOf(janErrorCodes, value.get('code')) ?? ('internal' satisfies JanErrorCode);
   return { code, message: message.slice(0, 10_000) };
 }
 
 function readUsage(value: JsonObject | undefined): FoundMessage['usage'] {
-  const promptTokens = asCount(value?.['promptTokens']);
-  const completionTokens = asCount(value?.['completionTokens']);
+  const promptTokens = asCount(value?.get('promptTokens'));
+  const completionTokens = asCount(value?.get('completionTokens'));
   if (promptTokens === undefined || completionTokens === undefined) {
     return undefined;
   }
-  return { promptTokens, completionTokens, ...optional('cachedTokens', asCount(value?.['cachedTokens'])) };
+  return { promptTokens, completionTokens, ...optional('cachedTokens', asCount(value?.get('cachedTokens'))) };
 }
 
 function readTimings(value: JsonObject | undefined): FoundMessage['timings'] {
@@ -136,25 +136,25 @@ function readTimings(value: JsonObject | undefined): FoundMessage['timings'] {
     return ms !== undefined && ms >= 0 ? ms : undefined;
   };
   return {
-    ...optional('firstTokenMs', duration(value['firstTokenMs'])),
-    ...optional('totalMs', duration(value['totalMs'])),
-    ...optional('tokensPerSecond', duration(value['tokensPerSecond'])),
+    ...optional('firstTokenMs', duration(value.get('firstTokenMs'))),
+    ...optional('totalMs', duration(value.get('totalMs'))),
+    ...optional('tokensPerSecond', duration(value.get('tokensPerSecond'))),
   };
 }
 
 function readAttachments(list: JsonValue[] | undefined): Attachment[] | undefined {
   const attachments = list?.slice(0, 100).flatMap((value): Attachment[] => {
     const entry = asObject(value);
-    const id = asText(entry?.['id']);
-    const name = asLabel(entry?.['name'], 1000);
-    const mediaType = asLabel(entry?.['mediaType'], 200);
-    const size = asCount(entry?.['size']);
+    const id = asText(entry?.get('id'));
+    const name = asLabel(entry?.get('name'), 1000);
+    const mediaType = asLabel(entry?.get('mediaType'), 200);
+    const size = asCount(entry?.get('size'));
     if (id === undefined || !/^[\da-f]{64}$/.test(id) || name === undefined || mediaType === undefined || size === undefined) {
       return [];
     }
-    const range = asObject(entry?.['range']);
-    const startLine = asCount(range?.['startLine']);
-    const endLine = asCount(range?.['endLine']);
+    const range = asObject(entry?.get('range'));
+    const startLine = asCount(range?.get('startLine'));
+    const endLine = asCount(range?.get('endLine'));
     const hasRange = startLine !== undefined && endLine !== undefined && startLine >= 1 && endLine >= startLine;
     return [{ id, name, mediaType, size, ...(hasRange && { range: { startLine, endLine } }) }];
   });
@@ -167,7 +167,7 @@ function readSettings(value: JsonObject | undefined): SamplingOptions | undefine
   }
   const settings: { -readonly [K in keyof SamplingOptions]: number } = {};
   for (const key of Object.keys(settingRanges) as (keyof SamplingOptions)[]) {
-    const setting = asNumber(value[key]);
+    const setting = asNumber(value.get(key));
     const [least, most] = settingRanges[key];
     const whole = key !== 'topK' && key !== 'seed';
     if (setting !== undefined && setting >= least && setting <= most && (whole || Number.isSafeInteger(setting))) {
@@ -178,8 +178,8 @@ function readSettings(value: JsonObject | undefined): SamplingOptions | undefine
 }
 
 function readFork(value: JsonObject | undefined): { conversationId: string; messageId: string } | undefined {
-  const conversationId = asLabel(value?.['conversationId']);
-  const messageId = asLabel(value?.['messageId']);
+  const conversationId = asLabel(value?.get('conversationId'));
+  const messageId = asLabel(value?.get('messageId'));
   return conversationId === undefined || messageId === undefined ? undefined : { conversationId, messageId };
 }
 

@@ -26,7 +26,7 @@ export async function readJanThread(folder: string, files: ThreadFiles, plan: Pl
     if (message === undefined) {
       bad++;
     } else {
-      found.push({ message, id: asLabel(value['id']) ?? `#${index}` });
+      found.push({ message, id: asLabel(value.get('id')) ?? `#${index}` });
     }
     if (plan.pacer.due) {
       await plan.pacer.pause();
@@ -51,35 +51,35 @@ export async function readJanThread(folder: string, files: ThreadFiles, plan: Pl
     nodes.push({ id: own, parentId: nodes[nodes.length - 1]?.id, message });
   }
   const value = thread?.value;
-  const metadata = asObject(value?.['metadata']);
-  const assistant = asObject(asList(value?.['assistants'])?.[0]);
-  const model = asObject(assistant?.['model']) ?? asObject(value?.['model']);
+  const metadata = asObject(value?.get('metadata'));
+  const assistant = asObject(asList(value?.get('assistants'))?.[0]);
+  const model = asObject(assistant?.get('model')) ?? asObject(value?.get('model'));
   await plan.add({
     source: 'jan-desktop',
-    sourceId: asLabel(value?.['id']) ?? asLabel(folder.split('/').pop()),
+    sourceId: asLabel(value?.get('id')) ?? asLabel(folder.split('/').pop()),
     where,
-    name: asText(value?.['title']) ?? asText(metadata?.['title']) ?? asText(value?.['summary']),
-    modelId: asLabel(model?.['id']) ?? asLabel(value?.['model_id']),
-    systemPrompt: asLabel(assistant?.['instructions'], Infinity),
-    pinned: value?.['isFavorite'] === true || metadata?.['is_favorite'] === true,
-    createdAt: asTime(value?.['created']),
-    updatedAt: asTime(value?.['updated']),
+    name: asText(value?.get('title')) ?? asText(metadata?.get('title')) ?? asText(value?.get('summary')),
+    modelId: asLabel(model?.get('id')) ?? asLabel(value?.get('model_id')),
+    systemPrompt: asLabel(assistant?.get('instructions'), Infinity),
+    pinned: value?.get('isFavorite') === true || metadata?.get('is_favorite') === true,
+    createdAt: asTime(value?.get('created')),
+    updatedAt: asTime(value?.get('updated')),
     nodes,
   });
 }
 
 function readMessage(value: JsonObject): FoundMessage | undefined {
-  const role = asText(value['role']);
+  const role = asText(value.get('role'));
   if (role !== 'user' && role !== 'assistant' && role !== 'system' && role !== 'tool') {
     return undefined;
   }
   const texts: string[] = [];
   const reasoning: string[] = [];
-  const plainText = asText(value['content']);
-  for (const part of plainText === undefined ? (asList(value['content']) ?? []) : []) {
+  const plainText = asText(value.get('content'));
+  for (const part of plainText === undefined ? (asList(value.get('content')) ?? []) : []) {
     const content = asObject(part);
-    const text = asText(asObject(content?.['text'])?.['value']) ?? asText(content?.['text']) ?? '';
-    switch (asText(content?.['type'])) {
+    const text = asText(asObject(content?.get('text'))?.get('value')) ?? asText(content?.get('text')) ?? '';
+    switch (asText(content?.get('type'))) {
       case 'text':
         texts.push(text);
         break;
@@ -91,9 +91,9 @@ function readMessage(value: JsonObject): FoundMessage | undefined {
         texts.push('[Image]');
         break;
       case 'tool_call': {
-        texts.push(`*Tool ${asMarkdownLabel(asLabel(content?.['tool_name']) ?? '')}:*`);
+        texts.push(`*Tool ${asMarkdownLabel(asLabel(content?.get('tool_name')) ?? '')}:*`);
         for (const field of ['input', 'output']) {
-          const value = content?.[field] ?? null;
+          const value = content?.get(field) ?? null;
           texts.push(value === null ? '' : fenced(smallJson(value) ?? 'Too large to show.', 'json'));
         }
         break;
@@ -112,13 +112,13 @@ function readMessage(value: JsonObject): FoundMessage | undefined {
     reasoning.push((end < 0 ? text.slice(7) : text.slice(7, end)).trim());
     text = end < 0 ? '' : text.slice(end + 8).trimStart();
   }
-  const metadata = asObject(value['metadata']);
-  const tokenSpeed = asNumber(asObject(metadata?.['tokenSpeed'])?.['tokenSpeed']);
+  const metadata = asObject(value.get('metadata'));
+  const tokenSpeed = asNumber(asObject(metadata?.get('tokenSpeed'))?.get('tokenSpeed'));
   const thought = reasoning.filter((one) => one !== '').join('\n\n');
-  const status = asText(value['status']);
-  const createdAt = asTime(value['created_at']) ?? asTime(value['created']);
-  const completedAt = asTime(value['completed_at']);
-  const modelId = asLabel(metadata?.['modelId']) ?? asLabel(metadata?.['model_id']);
+  const status = asText(value.get('status'));
+  const createdAt = asTime(value.get('created_at')) ?? asTime(value.get('created'));
+  const completedAt = asTime(value.get('completed_at'));
+  const modelId = asLabel(metadata?.get('modelId')) ?? asLabel(metadata?.get('model_id'));
   if (text === '' && thought === '' && status !== 'error' && status !== 'stopped') {
     return undefined;
   }
@@ -128,7 +128,7 @@ function readMessage(value: JsonObject): FoundMessage | undefined {
     ...(thought !== '' && { reasoning: thought }),
     status: status === 'stopped' ? 'stopped' : status === 'pending' ? 'interrupted' : status === 'error' ? 'failed' : 'complete',
     ...(status === 'error' && {
-      error: { code: 'backend-failed' as const, message: `Jan reported: ${asLabel(value['error_code']) ?? 'an error'}.` },
+      error: { code: 'backend-failed' as const, message: `Jan reported: ${asLabel(value.get('error_code')) ?? 'an error'}.` },
     }),
     ...(modelId !== undefined && { modelId }),
     ...(tokenSpeed !== undefined && tokenSpeed >= 0 && { timings: { tokensPerSecond: tokenSpeed } }),

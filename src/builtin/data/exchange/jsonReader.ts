@@ -37,7 +37,7 @@ const skippedList: Frame = { list: undefined, object: undefined, isList: true, i
 const skippedObject: Frame = { list: undefined, object: undefined, isList: false, isOuter: false, key: '' };
 /** Brackets that are only counted, in an entry that is given up anyway. */
 const hopelessDepth = 1_000_000;
-const newObject = (): JsonObject => Object.create(null) as JsonObject;
+const newObject = (): JsonObject => new Map<string, JsonValue>();
 
 export class JsonReader {
   private state = State.Value;
@@ -272,7 +272,7 @@ export class JsonReader {
       if (parent.isList) {
         parent.list!.push(value);
       } else {
-        parent.object![parent.key] = value;
+        parent.object!.set(parent.key, value);
       }
     }
     this.afterValue();

@@ -87,8 +87,8 @@ export class JsonText {
 
   /** The text, cut to the limit. */
   take(): string {
-    const last = this.pieces.length === 1 ? this.pieces[0]! : this.pieces.join('');
-    const text = this.blocks.length === 0 ? last : this.blocks.join('') + last;
+    this.blocks.push(this.pieces.join(''));
+    const text = this.blocks.length === 1 ? this.blocks[0]! : this.blocks.join('');
     this.begin();
     return text.length > this.limit ? text.slice(0, this.limit) : text;
   }

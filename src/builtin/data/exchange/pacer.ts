@@ -3,11 +3,14 @@
 
 import { JanError } from '../../../common/errors';
 
-/** ms; half of what the extension host allows at most, so that one slow piece still fits. */
-const sliceMs = 4;
+/** ms; less than half of what the extension host allows at most, so that one slow piece still fits. */
+const sliceMs = 3;
 
 /** UTF-16 units of one piece of text work (decoding, hashing, escaping): far below a slice. */
 export const pieceLength = 64 * 1024;
+
+/** UTF-16 units (or bytes) that are parsed at a time: slower work than the above. */
+export const readLength = 16 * 1024;
 
 export class Pacer {
   private sliceStart = performance.now();
@@ -19,16 +22,14 @@ export class Pacer {
     return performance.now() - this.sliceStart >= sliceMs || this.signal?.aborted === true;
   }
 
-  /** Lets other work run. @throws JanError `cancelled` */
+  /**
+   * Lets other work run. Awaiting anything else does not: most promises go on within the same turn of the event loop.
+   * @throws JanError `cancelled`
+   */
   async pause(): Promise<void> {
     this.throwIfCancelled();
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.throwIfCancelled();
-    this.sliceStart = performance.now();
-  }
-
-  /** Other code ran while something was awaited: the slice begins anew. */
-  restart(): void {
     this.sliceStart = performance.now();
   }
 

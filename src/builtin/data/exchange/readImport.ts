@@ -191,21 +191,21 @@ class ImportReading {
 
   private async readConversation(entry: JsonObject, where: string, fileName: string): Promise<boolean> {
     const { plan } = this;
-    if (entry['mapping'] !== undefined) {
+    if (entry.get('mapping') !== undefined) {
       await readChatGptConversation(entry, where, plan);
-    } else if (entry['chat_messages'] !== undefined) {
+    } else if (entry.get('chat_messages') !== undefined) {
       await readClaudeConversation(entry, where, plan);
-    } else if (entry['history'] !== undefined && entry['sessionId'] !== undefined) {
+    } else if (entry.get('history') !== undefined && entry.get('sessionId') !== undefined) {
       await readContinueSession(entry, where, plan);
     } else if (isContinueIndexEntry(entry)) {
-      const createdAt = asTime(entry['dateCreated']);
-      const id = asLabel(entry['sessionId']);
+      const createdAt = asTime(entry.get('dateCreated'));
+      const id = asLabel(entry.get('sessionId'));
       if (createdAt !== undefined && id !== undefined && this.sessionDates.size < plan.limits.conversations) {
         this.sessionDates.set(id, createdAt);
       }
     } else if (isThread(entry)) {
       this.threadFiles(folderOf(fileName)).thread = { where, value: entry };
-    } else if (entry['messages'] !== undefined) {
+    } else if (entry.get('messages') !== undefined) {
       await readJanConversation(entry, where, plan);
     } else {
       return false;
@@ -215,8 +215,8 @@ class ImportReading {
 
   private async readHeader(header: JsonObject, file: ImportFile, state: FileState): Promise<void> {
     const { plan } = this;
-    const format = asText(header['format']);
-    const version = header['version'];
+    const format = asText(header.get('format'));
+    const version = header.get('version');
     if (format === exportFormat && version !== exportVersion) {
       plan.dropSince(state.mark);
       plan.skip(file.name, 'It was written by a newer version of Jan. Update Jan, then import it again.');
@@ -272,13 +272,13 @@ function folderOf(name: string): string {
 
 function isThread(entry: JsonObject): boolean {
   return (
-    entry['object'] === 'thread' ||
-    (asList(entry['assistants']) !== undefined && (entry['created'] !== undefined || entry['title'] !== undefined))
+    entry.get('object') === 'thread' ||
+    (asList(entry.get('assistants')) !== undefined && (entry.get('created') !== undefined || entry.get('title') !== undefined))
   );
 }
 
 function isThreadMessage(entry: JsonObject): boolean {
-  return entry['object'] === 'thread.message' || (entry['role'] !== undefined && entry['content'] !== undefined);
+  return entry.get('object') === 'thread.message' || (entry.get('role') !== undefined && entry.get('content') !== undefined);
 }
 
 /** JSON Lines by its name, or by a first line that is a whole value with another object behind it. */

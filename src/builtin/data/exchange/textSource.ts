@@ -3,10 +3,10 @@
 
 import { JanError } from '../../../common/errors';
 import type { ImportFile } from './exchangeTypes';
-import { pieceLength, type Pacer } from './pacer';
+import { readLength, type Pacer } from './pacer';
 
 export interface TextPiece {
-  /** At most `pieceLength` UTF-16 units. */
+  /** At most `readLength` UTF-16 units. */
   readonly text: string;
   /** Bytes (characters, for a source of text) read so far. */
   readonly read: number;
@@ -23,21 +23,20 @@ export async function* readText(file: ImportFile, pacer: Pacer): AsyncGenerator<
   try {
     for (;;) {
       const { value: chunk, done } = await nextChunk(source, file.name);
-      pacer.restart();
       pacer.throwIfCancelled();
       if (done) {
         break;
       }
-      for (let at = 0; at < chunk.length; at += pieceLength) {
+      for (let at = 0; at < chunk.length; at += readLength) {
         let text: string;
         if (typeof chunk === 'string') {
-          text = chunk.slice(at, at + pieceLength);
+          text = chunk.slice(at, at + readLength);
         } else {
-          const bytes = chunk.subarray(at, at + pieceLength);
+          const bytes = chunk.subarray(at, at + readLength);
           decoder ??= new TextDecoder(encodingOf(bytes), { ignoreBOM: true });
           text = decoder.decode(bytes, { stream: true });
         }
-        read += Math.min(pieceLength, chunk.length - at);
+        read += Math.min(readLength, chunk.length - at);
         if (first && text.length > 0) {
           text = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
           first = false;

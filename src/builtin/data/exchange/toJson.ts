@@ -28,7 +28,6 @@ export async function* exportJson(
   const attachments = new Map<string, Attachment>();
   let separator = '\n';
   for await (const { conversation, messages } of conversations) {
-    pacer.restart();
     pacer.throwIfCancelled();
     const head = JSON.stringify(conversation);
     yield `${separator}${head.slice(0, -1)},"messages":[`;
@@ -37,9 +36,11 @@ export async function* exportJson(
     for (const message of messages) {
       yield between;
       between = ',\n';
+      const { id, parentId, role, content, reasoning, error, modelId, usage, timings, createdAt, updatedAt } = message;
       const status = message.status === 'streaming' ? 'interrupted' : message.status;
-      // The conversation's id stands with the conversation.
-      yield* writeObject({ ...message, conversationId: undefined, status }, pacer);
+      // Named one by one, so that the same conversation gives the same text wherever it comes from.
+      const fields = { id, parentId, role, content, reasoning, status, error, modelId, usage, timings, attachments: message.attachments, createdAt, updatedAt };
+      yield* writeObject(fields, pacer);
       for (const attachment of message.attachments ?? []) {
         attachments.set(attachment.id, attachment);
       }
@@ -55,7 +56,6 @@ export async function* exportJson(
     separator = '\n';
     for (const attachment of attachments.values()) {
       const bytes = await options.readAttachment(attachment);
-      pacer.restart();
       pacer.throwIfCancelled();
       if (bytes === undefined) {
         continue;

@@ -4,7 +4,7 @@
 import type { JsonObject, JsonValue } from './jsonTypes';
 
 export function asObject(value: JsonValue | undefined): JsonObject | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  return value instanceof Map ? value : undefined;
 }
 
 export function asList(value: JsonValue | undefined): JsonValue[] | undefined {
@@ -102,35 +102,23 @@ export function smallJson(value: JsonValue, limit = 64 * 1024): string | undefin
       if (budget >= 0) {
         pending.push(...next);
       }
-    } else if (typeof next === 'object' && next !== null) {
-      for (const key in next) {
-        budget -= key.length;
+    } else if (next instanceof Map) {
+      for (const [key, field] of next) {
+        budget -= key.length + 8;
         if (budget < 0) {
           return undefined;
         }
-        pending.push(next[key]!);
+        pending.push(field);
       }
     }
     if (budget < 0) {
       return undefined;
     }
   }
-  return JSON.stringify(value, null, 2);
+  return JSON.stringify(value, (_key, field: JsonValue): unknown => asFields(field), 2);
 }
 
-/** A copy that is plain JSON with usual prototypes; `__proto__` and its like are left out. For small values. */
-export function plain(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) {
-    return value.map(plain);
-  }
-  if (typeof value === 'object' && value !== null) {
-    const copy: JsonObject = {};
-    for (const key of Object.keys(value)) {
-      if (key !== '__proto__' && key !== 'constructor' && key !== 'prototype') {
-        copy[key] = plain(value[key]!);
-      }
-    }
-    return copy;
-  }
-  return value;
+/** A map as JSON.stringify takes it; `fromEntries` defines, so `__proto__` stays a field of its own. */
+function asFields(value: JsonValue): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }
