@@ -58,7 +58,10 @@ export async function markDuplicates(data: ImportTarget, plan: ImportPlan, optio
       if (here.has(copyIdOf(conversation.id, conversation.hash))) {
         standing = 'duplicate';
       } else if (here.has(conversation.id)) {
-        const hash = await contentHash(hashed(await data.getConversationMessages(conversation.id, { branch: 'all' })), pacer);
+        const hash = await contentHash(
+          await hashed(await data.getConversationMessages(conversation.id, { branch: 'all' }), pacer),
+          pacer,
+        );
         standing = hash === conversation.hash ? 'duplicate' : 'changed';
       }
       conversations.push({ ...conversation, standing });
@@ -275,10 +278,15 @@ async function toConversation(
   };
 }
 
-function hashed(messages: readonly Message[]): HashedMessage[] {
-  const places = new Map(messages.map(({ id }, index) => [id, index]));
-  return messages.map((message) => ({
-    ...message,
-    parent: message.parentId === null ? null : (places.get(message.parentId) ?? null),
-  }));
+async function hashed(messages: readonly Message[], pacer: Pacer): Promise<HashedMessage[]> {
+  const places = new Map<string, number>();
+  const list: HashedMessage[] = [];
+  for (const { id, parentId, role, content, reasoning } of messages) {
+    places.set(id, list.length);
+    list.push({ parent: parentId === null ? null : (places.get(parentId) ?? null), role, content, reasoning });
+    if (pacer.due) {
+      await pacer.pause();
+    }
+  }
+  return list;
 }

@@ -197,7 +197,13 @@ function statusOf(message: JsonObject, metadata: JsonObject | undefined): FoundM
 
 /** Reasoning is a node of its own, above the answer: it goes to the answer, or stays where no answer follows. */
 async function joinThoughts(nodes: Node[], plan: PlanBuilder): Promise<void> {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const byId = new Map<string, Node>();
+  for (const node of nodes) {
+    byId.set(node.id, node);
+    if (plan.pacer.due) {
+      await plan.pacer.pause();
+    }
+  }
   const joined = new Set<Node>();
   for (const node of nodes) {
     if (node.message?.role === 'assistant' && node.thoughts === undefined) {

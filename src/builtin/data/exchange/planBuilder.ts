@@ -148,11 +148,14 @@ export class PlanBuilder {
         const shift = createdAt - conversation.createdAt;
         conversation.createdAt = createdAt;
         conversation.updatedAt += shift;
-        conversation.messages = conversation.messages.map((message) => ({
-          ...message,
-          createdAt: message.createdAt + shift,
-          updatedAt: message.updatedAt + shift,
-        }));
+        const messages: PlannedMessage[] = [];
+        for (const message of conversation.messages) {
+          messages.push({ ...message, createdAt: message.createdAt + shift, updatedAt: message.updatedAt + shift });
+          if (this.pacer.due) {
+            await this.pacer.pause();
+          }
+        }
+        conversation.messages = messages;
       }
       if (this.pacer.due) {
         await this.pacer.pause();

@@ -115,6 +115,25 @@ describe('Applying an import', () => {
     assert.equal(data.stored.size, 0);
   });
 
+  it('sends a long conversation in parts, and leaves none behind when one fails', async () => {
+    const messages = Array.from({ length: 2500 }, (_, i) => ({ id: `m${i}`, parentId: i === 0 ? null : `m${i - 1}`, role: 'user', content: `text ${i}` }));
+    const plan = await readImport([memoryFile(JSON.stringify({ format: 'jan-conversations', version: 1, conversations: [{ messages }] }))]);
+    const data = new MemoryData();
+    const sizes: number[] = [];
+    data.onImport = ({ messages: part }) => sizes.push(part.length);
+    const receipt = await applyImport(data, plan);
+    assert.deepEqual([sizes, receipt.messages, receipt.conversationIds.length], [[1000, 1000, 500], 2500, 1]);
+    const failing = new MemoryData();
+    let calls = 0;
+    failing.onImport = () => {
+      if (++calls === 2) {
+        throw new JanError('disk-full', 'The disk is full.');
+      }
+    };
+    const failed = await applyImport(failing, plan);
+    assert.deepEqual([failed.outcome, failed.conversationIds, failing.stored.size], ['failed', [], 0]);
+  });
+
   it('goes on after a conversation that is refused, and stops when the store fails', async () => {
     const data = new MemoryData();
     let calls = 0;
