@@ -251,7 +251,7 @@ export interface DataService {
   /**
    * Full text over messages and conversations' names. Words are looked for whatever their case and accents; all must
    * occur. `wor*` is a prefix, `"two words"` a phrase; Chinese, Japanese, Korean and Thai are found by any part. Best
-   * first (BM25); of more than 1,000 matches the newest 1,000 are ranked. Answers being written are found when they end.
+   * first (BM25); of more than 500 matches the newest 500 are ranked. Answers being written are found when they end.
    * A text without a letter, digit or emoji finds nothing. @throws `invalid-argument`, `store-unavailable`
    */
   searchMessages(query: SearchQuery): Promise<SearchPage>;
@@ -475,7 +475,7 @@ export interface SearchQuery {
   readonly conversationId?: string;
   /** 1…200; default 50. */
   readonly limit?: number;
-  /** 0…1000; default 0. */
+  /** 0…500; default 0. */
   readonly offset?: number;
 }
 
@@ -496,7 +496,7 @@ export interface SearchHit {
 
 export interface SearchPage {
   readonly hits: readonly SearchHit[];
-  /** Of all pages; 1,000 can mean more. */
+  /** Of all pages; 500 can mean more. */
   readonly total: number;
 }
 

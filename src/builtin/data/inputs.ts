@@ -177,7 +177,7 @@ export const inputSchema = {
     archived: v.optional(v.boolean()),
     conversationId: v.optional(id),
     limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
-    offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000))),
+    offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(500))),
   }),
   bytes: v.pipe(
     v.instance(Uint8Array, 'not a Uint8Array'),

@@ -8,7 +8,7 @@ import { createSnippet } from './snippets';
 import type { SqlValue, StatementCache } from './sqlite';
 
 /** Of more matches the newest ones are ranked. */
-export const maxRanked = 1000;
+export const maxRanked = 500;
 /** Rows counted to tell a common phrase from a rare one. */
 const maxCounted = 5000;
 /** BM25's usual constants (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). */
@@ -50,14 +50,24 @@ function findMatches(
   const expression = phrases.map(matchExpression).join(' ');
   // The order of the joins is fixed: the index first, whatever SQLite thinks of it.
   const rows = sql.rows(
-    `SELECT ${index}.docid, matchinfo(${index}, 'pnaly') FROM ${index}
+    `SELECT ${index}.docid, matchinfo(${index}, 'ly') FROM ${index}
      CROSS JOIN ${table} t ON t.seq = ${index}.docid
      ${table === 'messages' ? 'CROSS JOIN conversations c ON c.seq = t.conversation' : ''}
      WHERE ${index} MATCH ? AND ${conditions.join(' AND ')} ORDER BY ${index}.docid DESC LIMIT ${maxRanked}`,
     [expression, ...values],
   );
-  const weights = phrases.map((phrase) => (phrases.length === 1 ? 1 : rarity(sql, index, phrase, rows)));
-  return rows.map(([seq, info]) => ({ table, seq: seq as number, score: bm25(info as Uint8Array, weights, table) }));
+  if (rows.length === 0) {
+    return [];
+  }
+  // The same for every row, and costly: asked for once.
+  const about = `SELECT matchinfo(${index}, 'na') FROM ${index} WHERE ${index} MATCH ? LIMIT 1`;
+  const [total, average] = toNumbers(sql.row(about, [expression])![0] as Uint8Array);
+  const weights = phrases.map((phrase) => (phrases.length === 1 ? 1 : rarity(sql, index, phrase, total!)));
+  const bonus = table === 'messages' ? 1 : nameBonus;
+  return rows.map(([seq, info]) => {
+    const score = bonus * bm25(info as Uint8Array, weights, Math.max(1, average!));
+    return { table, seq: seq as number, score };
+  });
 }
 
 function filters(table: SearchedTable, query: SearchQuery): { conditions: string[]; values: SqlValue[] } {
@@ -93,23 +103,18 @@ function filters(table: SearchedTable, query: SearchQuery): { conditions: string
 }
 
 /** Inverse document frequency of BM25, from a count that stops early: what is common needs no exact number. */
-function rarity(sql: StatementCache, index: string, phrase: Phrase, rows: readonly SqlValue[][]): number {
-  if (rows.length === 0) {
-    return 1;
-  }
-  const total = toNumbers(rows[0]![1] as Uint8Array)[1]!;
+function rarity(sql: StatementCache, index: string, phrase: Phrase, total: number): number {
   const found = sql.row(`SELECT count(*) FROM (SELECT 1 FROM ${index} WHERE ${index} MATCH ? LIMIT ${maxCounted})`, [
     matchExpression(phrase),
   ])![0] as number;
   return Math.log(1 + (total - found + 0.5) / (found + 0.5));
 }
 
-/** matchinfo 'pnaly' of one column: phrases, rows, average length, length, then the number of hits of each phrase. */
-function bm25(info: Uint8Array, weights: readonly number[], table: SearchedTable): number {
-  const [, , average, length, ...hits] = toNumbers(info);
-  const stretch = k1 * (1 - b + (b * length!) / Math.max(1, average!));
-  const score = hits.reduce((sum, count, i) => sum + ((weights[i] ?? 0) * count * (k1 + 1)) / (count + stretch), 0);
-  return table === 'messages' ? score : score * nameBonus;
+/** @param info matchinfo 'ly' of one column: its length in terms, then the number of hits of each phrase */
+function bm25(info: Uint8Array, weights: readonly number[], averageLength: number): number {
+  const [length, ...hits] = toNumbers(info);
+  const stretch = k1 * (1 - b + (b * length!) / averageLength);
+  return hits.reduce((sum, count, i) => sum + ((weights[i] ?? 0) * count * (k1 + 1)) / (count + stretch), 0);
 }
 
 function toNumbers(bytes: Uint8Array): Uint32Array {

@@ -201,6 +201,14 @@ describe('Data service: a library of conversations', () => {
     assert.equal((await api.data.getConversations()).length, 1);
   });
 
+  it('SEARCH_MESSAGES refuses what is wrong', async () => {
+    for (const query of [undefined, {}, { text: 5 }, { text: 'x'.repeat(1001) }, { text: 'x', limit: 0 }, { text: 'x', offset: 501 },
+      { text: 'x', role: 'god' }, { text: 'x', from: 'today' }, { text: 'x', workspace: 3 }]) {
+      await rejects(api.data.searchMessages(query as never), 'invalid-argument');
+    }
+    assert.deepEqual(await api.data.searchMessages({ text: 'x' }), { hits: [], total: 0 });
+  });
+
   describe('STORE_ATTACHMENT, GET_ATTACHMENT', () => {
     const bytes = Buffer.from('print(1)\n');
     const id = createHash('sha256').update(bytes).digest('hex');

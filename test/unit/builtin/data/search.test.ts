@@ -156,6 +156,16 @@ describe('SEARCH_MESSAGES', function () {
     assert.equal(new Set(seen).size, 23);
   });
 
+  it('ranks the newest 500 of many matches', async () => {
+    const { id } = await store.createConversation({ name: 'x' });
+    const oldest = await say(id, 'needle needle needle');
+    await Promise.all(Array.from({ length: 510 }, (_, i) => say(id, `needle ${i}`)));
+    const page = await store.searchMessages({ text: 'needle', limit: 200, offset: 400 });
+    assert.deepEqual([page.total, page.hits.length], [500, 100]);
+    assert.ok(!(await found('needle', { limit: 200 })).includes(oldest));
+    assert.deepEqual(await found('"needle needle"'), [oldest]);
+  });
+
   it('follows every change: streaming, edits, deletion, undo, purge', async () => {
     const { id } = await store.createConversation({ name: 'x' });
     const answer = await say(id, 'first', { role: 'assistant', status: 'streaming' });
