@@ -68,6 +68,7 @@ export type JanErrorCode =
   | 'invalid-argument'
   | 'conversation-not-found'
   | 'message-not-found'
+  | 'attachment-not-found'
   | 'model-not-found'
   | 'model-file-missing'
   | 'model-invalid'
@@ -126,6 +127,17 @@ export interface ServiceConstants {
     readonly GET_MODEL_BY_ID: 'getModelById';
     readonly GET_CONVERSATION: 'getConversation';
     readonly UPDATE_CONVERSATION: 'updateConversation';
+    readonly DELETE_CONVERSATIONS: 'deleteConversations';
+    readonly RESTORE_CONVERSATION: 'restoreConversation';
+    readonly FORK_CONVERSATION: 'forkConversation';
+    readonly IMPORT_CONVERSATION: 'importConversation';
+    readonly PURGE_CONVERSATIONS: 'purgeConversations';
+    readonly SEARCH_MESSAGES: 'searchMessages';
+    readonly STORE_ATTACHMENT: 'storeAttachment';
+    readonly GET_ATTACHMENT: 'getAttachment';
+    readonly CHECK_STORE: 'checkStore';
+    readonly BACKUP_STORE: 'backupStore';
+    readonly RESTORE_STORE: 'restoreStore';
   };
   readonly InferenceService: {
     readonly INFERENCE_URL: 'inferenceUrl';
@@ -169,14 +181,17 @@ export interface DataService {
   getConversations(query?: ConversationQuery): Promise<Conversation[]>;
   /** Resolves when it is on disk. @throws `store-unavailable`, `store-read-only`, `invalid-argument` */
   createConversation(input?: NewConversation): Promise<Conversation>;
-  /** Deletes a conversation with its messages. @throws `conversation-not-found`, `store-unavailable`, `store-read-only` */
+  /**
+   * Deletes a conversation with its messages. It can be brought back with `restoreConversation` for 30 days, or until
+   * it is purged. @throws `conversation-not-found`, `store-unavailable`, `store-read-only`
+   */
   deleteConversation(id: string): Promise<void>;
   /** Oldest first. Default: the active branch. @throws `conversation-not-found`, `store-unavailable` */
   getConversationMessages(conversationId: string, query?: MessageQuery): Promise<Message[]>;
   /**
    * Appends a message below `parentId` (default: the end of the active branch) and makes it the end of the active
    * branch. Resolves when it is on disk. @throws `conversation-not-found`, `message-not-found` (parent),
-   * `invalid-argument`, `store-unavailable`, `store-read-only`
+   * `attachment-not-found`, `invalid-argument`, `store-unavailable`, `store-read-only`
    */
   createMessage(input: NewMessage): Promise<Message>;
   /**
@@ -198,15 +213,87 @@ export interface DataService {
   getModelById(modelId: string): Promise<Model>;
   /** @throws `conversation-not-found`, `store-unavailable` */
   getConversation(id: string): Promise<Conversation>;
-  /** Rename, pick a model, switch branch (`activeMessageId`). @throws `conversation-not-found`, `invalid-argument`, `store-…` */
+  /**
+   * Rename, pick a model, switch branch (`activeMessageId`), pin, archive, tag. `updatedAt`, so the place in the list,
+   * changes only with name, model, system prompt and branch. @throws `conversation-not-found`, `invalid-argument`, `store-…`
+   */
   updateConversation(change: ConversationChange): Promise<Conversation>;
+  /**
+   * As `deleteConversation`, for 1…1000 conversations; those that are gone already are passed over.
+   * @returns the ids that this call deleted, for an undo. @throws `invalid-argument`, `store-…`
+   */
+  deleteConversations(ids: readonly string[]): Promise<string[]>;
+  /**
+   * Brings a deleted conversation back as it was; one that is not deleted is given back as it is.
+   * @throws `conversation-not-found` (never there, purged, or deleted more than 30 days ago), `invalid-argument`, `store-…`
+   */
+  restoreConversation(id: string): Promise<Conversation>;
+  /**
+   * Makes a new conversation of the messages from the first one to `messageId`, which the new one ends with. Copies
+   * have ids of their own, times as they were; a message still being written is copied as `interrupted`.
+   * @throws `conversation-not-found`, `message-not-found` (not one of this conversation), `invalid-argument`, `store-…`
+   */
+  forkConversation(id: string, messageId: string): Promise<Conversation>;
+  /**
+   * Adds a conversation with ids and times of its own, as an export holds it. What is there already (by id) stays as it
+   * is; missing messages are added to it, so a long conversation may come in several calls (of about 1,000 messages).
+   * `activeMessageId` counts when the conversation, or that message, is new. A deleted conversation comes back.
+   * @throws `invalid-argument` (also: a parent that neither comes before in `messages` nor is there, a message that
+   * another conversation has), `store-…`
+   */
+  importConversation(input: ConversationImport): Promise<ImportResult>;
+  /**
+   * Removes for good: conversations whose last change is before `olderThan` (but pinned ones, unless `pinned`), and
+   * those deleted before it. Attachments that nothing uses any more follow a day later at the earliest.
+   * @throws `invalid-argument`, `store-…`
+   */
+  purgeConversations(query: PurgeQuery): Promise<PurgeResult>;
+  /**
+   * Full text over messages and conversations' names. Words are looked for whatever their case and accents; all must
+   * occur. `wor*` is a prefix, `"two words"` a phrase; Chinese, Japanese, Korean and Thai are found by any part. Best
+   * first (BM25); of more than 500 matches the newest 500 are ranked. Answers being written are found when they end.
+   * A text without a letter, digit or emoji finds nothing. @throws `invalid-argument`, `store-unavailable`
+   */
+  searchMessages(query: SearchQuery): Promise<SearchPage>;
+  /**
+   * Keeps a file's bytes, once however often they are stored; resolves when they are on disk. Name them in a message's
+   * `attachments` within a day, or they may be removed. @param bytes at most 64 MiB
+   * @throws `invalid-argument`, `disk-full`, `store-…`
+   */
+  storeAttachment(bytes: Uint8Array, meta: AttachmentInfo): Promise<Attachment>;
+  /** The bytes, verified. @param id of an attachment. @throws `attachment-not-found`, `store-damaged`, `store-unavailable` */
+  getAttachment(id: string): Promise<Uint8Array>;
+  /** Reads everything that is on disk again and says what it found. Changes nothing. @throws `store-unavailable` */
+  checkStore(): Promise<StoreReport>;
+  /**
+   * Copies conversations, models' descriptions and attachments into a new folder, which is verified. The folder is a
+   * store itself (docs/store-format.md). @param targetPath absolute; not there yet, or an empty folder
+   * @throws `invalid-argument`, `disk-full`, `store-…`
+   */
+  backupStore(targetPath: string): Promise<BackupResult>;
+  /**
+   * Adds what a backup holds and this store does not: nothing that is here is changed or removed. Deleted conversations
+   * of the backup stay deleted. @param path of a folder made by `backupStore` or of a copied store
+   * @throws `invalid-argument` (no store there), `store-damaged`, `disk-full`, `store-…`
+   */
+  restoreStore(path: string): Promise<RestoreResult>;
 }
 
 export interface ConversationQuery {
   /** 1…500; default 50. */
   readonly limit?: number;
   /** Only those after this one in the list: pass the last of the previous page. */
-  readonly after?: { readonly updatedAt: number; readonly id: string };
+  readonly after?: { readonly updatedAt: number; readonly id: string; readonly pinned?: boolean };
+  /** Pinned ones come before all others. Default false: by last change alone. */
+  readonly pinnedFirst?: boolean;
+  /** Only those begun in this folder (URI); null: only those begun in none. */
+  readonly workspace?: string | null;
+  /** Only those that are archived, or only those that are not. Default: both. */
+  readonly archived?: boolean;
+  readonly pinned?: boolean;
+  readonly tag?: string;
+  /** Only these, at most 500. */
+  readonly ids?: readonly string[];
 }
 
 export interface Conversation {
@@ -217,6 +304,16 @@ export interface Conversation {
   readonly systemPrompt?: string;
   /** End of the branch that is shown; absent while there is no message. */
   readonly activeMessageId?: string;
+  /** Present and true, or absent. */
+  readonly pinned?: boolean;
+  /** Present and true, or absent. */
+  readonly archived?: boolean;
+  /** Absent when there are none. */
+  readonly tags?: readonly string[];
+  /** URI of the folder it was begun in. */
+  readonly workspace?: string;
+  readonly settings?: SamplingOptions;
+  readonly forkedFrom?: { readonly conversationId: string; readonly messageId: string };
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -226,14 +323,30 @@ export interface NewConversation {
   readonly name?: string;
   readonly modelId?: string;
   readonly systemPrompt?: string;
+  readonly pinned?: boolean;
+  readonly archived?: boolean;
+  /** At most 50, each 1…100 characters; twice the same counts once. */
+  readonly tags?: readonly string[];
+  /** URI of the folder it is begun in; ≤ 4000 characters. */
+  readonly workspace?: string;
+  readonly settings?: SamplingOptions;
 }
 
+/** What is absent stays as it is. */
 export interface ConversationChange {
   readonly id: string;
   readonly name?: string;
   readonly modelId?: string;
   readonly systemPrompt?: string;
   readonly activeMessageId?: string;
+  readonly pinned?: boolean;
+  readonly archived?: boolean;
+  /** At most 50, each 1…100 characters; twice the same counts once. */
+  readonly tags?: readonly string[];
+  /** `''`: in no folder. */
+  readonly workspace?: string;
+  /** Replaces all of them; `{}`: none. */
+  readonly settings?: SamplingOptions;
 }
 
 export interface MessageQuery {
@@ -265,6 +378,8 @@ export interface Message {
   readonly modelId?: string;
   readonly usage?: TokenUsage;
   readonly timings?: Timings;
+  /** Absent when there are none. */
+  readonly attachments?: readonly Attachment[];
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -283,6 +398,8 @@ export interface NewMessage {
   readonly modelId?: string;
   readonly usage?: TokenUsage;
   readonly timings?: Timings;
+  /** ≤ 100; their bytes are stored before (`storeAttachment`). */
+  readonly attachments?: readonly Attachment[];
 }
 
 export interface MessageChange {
@@ -297,6 +414,132 @@ export interface MessageChange {
   readonly modelId?: string;
   readonly usage?: TokenUsage;
   readonly timings?: Timings;
+}
+
+export interface AttachmentInfo {
+  /** As shown: a file's name or path; 1…1000 characters. */
+  readonly name: string;
+  /** e.g. `text/x-python`, `image/png`. */
+  readonly mediaType: string;
+  /** Of a part of a text file: lines, counted from 1, both included. */
+  readonly range?: { readonly startLine: number; readonly endLine: number };
+}
+
+export interface Attachment extends AttachmentInfo {
+  /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** As `Conversation` and `Message` are given out; parents come before their children. ≤ 100,000 messages. */
+export interface ConversationImport {
+  readonly conversation: Conversation;
+  readonly messages: readonly Message[];
+}
+
+export interface ImportResult {
+  readonly conversation: Conversation;
+  /** Was the conversation added, or was it there? */
+  readonly created: boolean;
+  /** Messages that were not there before. */
+  readonly messages: number;
+}
+
+export interface PurgeQuery {
+  /** Unix ms. */
+  readonly olderThan: number;
+  /** Those that were deleted, only. Default false. */
+  readonly deletedOnly?: boolean;
+  /** Pinned ones too. Default false. */
+  readonly pinned?: boolean;
+}
+
+export interface PurgeResult {
+  readonly conversations: number;
+  readonly messages: number;
+}
+
+export interface SearchQuery {
+  /** ≤ 1000 characters. */
+  readonly text: string;
+  /** Of the messages' creation, Unix ms, both included; names are compared by the conversation's last change. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Names are left out when this or `role` is given. */
+  readonly modelId?: string;
+  readonly role?: MessageRole;
+  /** Of the conversation, as in `ConversationQuery`. */
+  readonly workspace?: string | null;
+  readonly archived?: boolean;
+  readonly conversationId?: string;
+  /** 1…200; default 50. */
+  readonly limit?: number;
+  /** 0…500; default 0. */
+  readonly offset?: number;
+}
+
+export interface SearchHit {
+  readonly conversationId: string;
+  readonly conversationName: string;
+  /** Absent: the conversation's name matches. */
+  readonly messageId?: string;
+  readonly role?: MessageRole;
+  readonly createdAt: number;
+  /** About 200 characters of the text around the best place; line breaks are spaces. Not HTML. */
+  readonly snippet: string;
+  /** What matched in `snippet`: start and end (exclusive), UTF-16 units, in order, apart from each other. */
+  readonly highlights: readonly (readonly [number, number])[];
+  /** Higher is better; comparable within one search only. */
+  readonly score: number;
+}
+
+export interface SearchPage {
+  readonly hits: readonly SearchHit[];
+  /** Of all pages; 500 can mean more. */
+  readonly total: number;
+}
+
+export interface StoreReport {
+  readonly ok: boolean;
+  /** What was found, in a few sentences. */
+  readonly summary: string;
+  readonly conversations: number;
+  readonly messages: number;
+  readonly attachments: number;
+  /** Of all files. */
+  readonly bytes: number;
+  readonly findings: readonly StoreFinding[];
+}
+
+export interface StoreFinding {
+  /**
+   * `record`, `content`, `snapshot`: passed over in a journal or whole file · `database`: SQLite's integrity check ·
+   * `newer`: written by a newer version · `attachment`: missing or changed · `difference`: this window shows something
+   * else than the disk holds.
+   */
+  readonly kind: 'record' | 'content' | 'snapshot' | 'database' | 'newer' | 'attachment' | 'difference';
+  readonly message: string;
+  readonly file?: string;
+  /** Bytes of the file. */
+  readonly start?: number;
+  readonly end?: number;
+}
+
+export interface BackupResult {
+  readonly path: string;
+  readonly conversations: number;
+  readonly messages: number;
+  readonly attachments: number;
+  readonly bytes: number;
+}
+
+export interface RestoreResult {
+  /** Added. */
+  readonly conversations: number;
+  readonly messages: number;
+  readonly models: number;
+  readonly attachments: number;
 }
 
 export interface TokenUsage {

@@ -10,6 +10,7 @@ export const janErrorCodes = [
   'invalid-argument',
   'conversation-not-found',
   'message-not-found',
+  'attachment-not-found',
   'model-not-found',
   'model-file-missing',
   'model-invalid',

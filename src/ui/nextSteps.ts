@@ -50,6 +50,7 @@ export function nextStepsFor(code: JanErrorCode, canRetry: boolean, l10n: Locali
     case 'invalid-argument':
     case 'message-not-found':
     case 'conversation-not-found':
+    case 'attachment-not-found':
     case 'model-busy':
     case 'backend-failed':
     case 'download-not-found':

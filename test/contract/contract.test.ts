@@ -22,6 +22,16 @@ const adr = {
   MonitoringService: { GET_RESOURCES_INFORMATION: 'getResourcesInfo', GET_CURRENT_LOAD_INFORMATION: 'getCurrentLoad' },
 } as const;
 
+/** Added since, and as fixed. */
+const added = {
+  DataService: {
+    GET_CONVERSATION: 'getConversation', UPDATE_CONVERSATION: 'updateConversation', DELETE_CONVERSATIONS: 'deleteConversations',
+    RESTORE_CONVERSATION: 'restoreConversation', FORK_CONVERSATION: 'forkConversation', IMPORT_CONVERSATION: 'importConversation',
+    PURGE_CONVERSATIONS: 'purgeConversations', SEARCH_MESSAGES: 'searchMessages', STORE_ATTACHMENT: 'storeAttachment',
+    GET_ATTACHMENT: 'getAttachment', CHECK_STORE: 'checkStore', BACKUP_STORE: 'backupStore', RESTORE_STORE: 'restoreStore',
+  },
+} as const;
+
 // Both directions, checked by the compiler: the contract's codes are the product's codes.
 const everyCodeIsPublic: (typeof janErrorCodes)[number] extends JanErrorCode ? true : false = true;
 const everyPublicCodeExists: JanErrorCode extends (typeof janErrorCodes)[number] ? true : false = true;
@@ -33,6 +43,12 @@ describe('public contract', () => {
       for (const [constant, name] of Object.entries(constants)) {
         assert.equal(ours[constant], name, `${group}.${constant}`);
       }
+    }
+  });
+
+  it('keeps what was added since', () => {
+    for (const [constant, name] of Object.entries(added.DataService)) {
+      assert.equal((serviceConstants.DataService as Readonly<Record<string, string>>)[constant], name, constant);
     }
   });
 

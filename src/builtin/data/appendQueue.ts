@@ -7,10 +7,10 @@ import { createUuidV7 } from '../../common/uuid';
 import type { AppliedRecord, Follower } from './follower';
 import { encodeFrame, ignorableFlag } from './frame';
 import { createJournal, type Journal } from './journal';
-import { encodePayload, recordKind } from './operations';
+import { encodePayload, payloadVersion, recordKind } from './operations';
 import { toStoreError, writtenByNewerVersion } from './storeErrors';
 import type { StoreFiles } from './storeFiles';
-import type { Outcome } from './view';
+import type { Outcome } from './outcomes';
 
 interface PendingRecord {
   readonly id: string;
@@ -60,7 +60,8 @@ export class AppendQueue {
       if (this.#closed) {
         throw closedError();
       }
-      const bytes = encodeFrame(id, kind, encodePayload(payload), kind === recordKind.mend ? ignorableFlag : 0);
+      const flags = kind === recordKind.mend ? ignorableFlag : 0;
+      const bytes = encodeFrame(id, kind, encodePayload(payload), flags, payloadVersion(kind, payload));
       const onApplied = options.onApplied ?? (() => undefined);
       this.#waiting.push({ id, bytes, bound, outcome: undefined, onApplied, resolve, reject });
       this.#pumping ??= this.#pump();

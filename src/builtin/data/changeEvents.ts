@@ -2,7 +2,7 @@
 // Must not know: the journal, who listens.
 
 import type { ConversationsChangeEvent, MessagesChangeEvent, ModelsChangeEvent } from '../../api/jan';
-import type { Change } from './view';
+import type { Change } from './outcomes';
 
 export type StoreEvent =
   | { readonly topic: 'conversations'; readonly event: ConversationsChangeEvent }
@@ -45,18 +45,18 @@ export function coalesceChanges(changes: readonly OriginatedChange[]): StoreEven
   ];
 }
 
-/** Ids of conversations with the time of their last change. */
-export type Times = ReadonlyMap<string, number>;
+/** Ids of conversations with what tells one state of them from another. */
+export type States = ReadonlyMap<string, string>;
 
 /** What differs between two views of which the second took the place of the first. */
-export function compareConversations(before: Times, after: Times): OriginatedChange[] {
+export function compareConversations(before: States, after: States): OriginatedChange[] {
   const remote = (kind: Change['kind']) => (id: string): OriginatedChange => ({
     change: { topic: 'conversation', kind, id },
     origin: 'remote',
   });
   return [
     ...[...after.keys()].filter((id) => !before.has(id)).map(remote('created')),
-    ...[...after].filter(([id, time]) => before.has(id) && before.get(id) !== time).map(([id]) => remote('updated')(id)),
+    ...[...after].filter(([id, state]) => before.has(id) && before.get(id) !== state).map(([id]) => remote('updated')(id)),
     ...[...before.keys()].filter((id) => !after.has(id)).map(remote('deleted')),
   ];
 }

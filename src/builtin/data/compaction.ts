@@ -21,6 +21,7 @@ export class Compactor {
 
   /**
    * @param buildSnapshot writes the snapshot of a generation whose predecessor is sealed; resolves with its bytes
+   * @param prepare may append records before the generation is sealed
    * @param compactAt bytes of journal from which on compaction is due, if the snapshot is not larger
    */
   constructor(
@@ -28,6 +29,7 @@ export class Compactor {
     private readonly follower: Follower,
     private readonly queue: AppendQueue,
     private readonly buildSnapshot: (generation: number) => Promise<number>,
+    private readonly prepare: () => Promise<void>,
     private readonly compactAt: number = compactionThreshold,
   ) {
     this.#threshold = compactAt;
@@ -65,6 +67,7 @@ export class Compactor {
     // Another window may have written a snapshot in the meantime.
     await this.follower.noteSnapshots();
     if (when === 'now' || this.#isDue()) {
+      await this.prepare();
       await compact(this.environment, this.follower, this.queue, this.buildSnapshot);
       await this.follower.noteSnapshots();
     }

@@ -7,7 +7,7 @@ import type { Disposable } from '../../common/lifecycle';
 import { toDisposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import type { StoreEvent } from './changeEvents';
-import type { DataStore } from './dataStore';
+import type { Store } from './storeThreadMessages';
 import { registerLazily } from '../lazyProviders';
 
 export interface DataPluginOptions {
@@ -20,6 +20,12 @@ export interface DataPluginOptions {
   readonly wasmPath?: string;
   /** Of the bundled snapshotWorker.ts. Without it snapshots are built on this thread, which blocks 3 ms per MB. */
   readonly snapshotWorkerPath?: string;
+  /** Of the bundled storeWorker.ts. Without it the store runs on this thread, with this {@link now}. */
+  readonly storeWorkerPath?: string;
+  /** Does anyone look at what other windows change? Else the store is let go after five idle minutes. */
+  readonly isObserved?: () => boolean;
+  /** Of the store's thread, ms. Default five minutes. */
+  readonly idleMs?: number;
 }
 
 /** Supplies every name of the Data service. The store's code is loaded, and the store opened, by the first call. */
@@ -35,10 +41,16 @@ export function registerDataPlugin(api: JanApi, options: DataPluginOptions): Dis
         return plugin.emit('onDidChangeModels', change.event);
     }
   };
-  let store: DataStore | undefined;
+  let store: Store | undefined;
   registerLazily(plugin, Object.values(api.DataService), async () => {
-    const [{ DataStore }, { createDataProviders }] = await Promise.all([import('./dataStore'), import('./dataProviders')]);
-    store = new DataStore({ ...options, onEvent });
+    const { storeWorkerPath } = options;
+    const [made, { createDataProviders }] = await Promise.all([
+      storeWorkerPath === undefined
+        ? import('./dataStore').then(({ DataStore }) => new DataStore({ ...options, onEvent }))
+        : import('./threadedStore').then((code) => code.createThreadedStore({ ...options, storeWorkerPath, onEvent }).store),
+      import('./dataProviders'),
+    ]);
+    store = made;
     return createDataProviders(store);
   });
 

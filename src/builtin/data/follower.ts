@@ -11,7 +11,8 @@ import { readSnapshot, snapshotName, SnapshotUnusable } from './snapshot';
 import type { SqlJsStatic } from './sqlite';
 import { storeDamaged } from './storeErrors';
 import { errorCodeOf, type StoreFiles } from './storeFiles';
-import { View, type Outcome } from './view';
+import type { Outcome } from './outcomes';
+import { View } from './view';
 
 /** Where a store lies and what it works with. */
 export interface StoreEnvironment {

@@ -9,7 +9,7 @@ export interface Frame {
   /** UUID of the record itself (not of what it is about). */
   readonly id: string;
   readonly kind: number;
-  /** Layout version of frame and payload. This code writes {@link frameVersion}. */
+  /** Version of the payload, 1…{@link newestVersion} where this code knows it. */
   readonly version: number;
   /** Bit 0: a reader that does not know the kind may go on as if it were not there. */
   readonly flags: number;
@@ -37,7 +37,7 @@ export interface ScanResult {
   readonly wanted: number;
 }
 
-export const frameVersion = 1;
+export const newestVersion = 2;
 export const ignorableFlag = 1;
 export const headerSize = 36;
 /** A longer record is refused when written and taken for damage when read. */
@@ -55,14 +55,14 @@ const versionOffset = 16;
 const idOffset = 20;
 
 /** @throws RangeError when the payload is longer than {@link maxPayloadSize}. */
-export function encodeFrame(id: string, kind: number, payload: Uint8Array, flags = 0): Uint8Array {
+export function encodeFrame(id: string, kind: number, payload: Uint8Array, flags = 0, version = 1): Uint8Array {
   if (payload.length > maxPayloadSize) {
     throw new RangeError(`A record of ${payload.length} bytes is too long.`);
   }
   const bytes = Buffer.allocUnsafe(headerSize + payload.length);
   bytes.set(marker, 0);
   bytes.writeUInt32LE(payload.length, lengthOffset);
-  bytes[versionOffset] = frameVersion;
+  bytes[versionOffset] = version;
   bytes[versionOffset + 1] = kind;
   bytes.writeUInt16LE(flags, versionOffset + 2);
   bytes.write(id.replaceAll('-', ''), idOffset, 16, 'hex');

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { janErrorCodes, JanError } from '../../common/errors';
+import { maxAttachmentSize } from './attachmentFiles';
 import { maxNameLength, maxSystemPromptLength, maxTextLength, modelSchema } from './operations';
 
 const text = (limit: number) =>
@@ -14,8 +15,11 @@ const duration = v.pipe(v.number(), v.finite(), v.minValue(0));
 const moment = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const content = text(maxTextLength);
 
+const status = v.picklist(['streaming', 'complete', 'stopped', 'failed', 'interrupted']);
+const role = v.picklist(['system', 'user', 'assistant']);
+
 const messageFields = {
-  status: v.optional(v.picklist(['streaming', 'complete', 'stopped', 'failed', 'interrupted'])),
+  status: v.optional(status),
   error: v.optional(v.object({ code: v.picklist(janErrorCodes), message: text(10_000) })),
   modelId: v.optional(modelId),
   usage: v.optional(v.object({ promptTokens: count, completionTokens: count, cachedTokens: v.optional(count) })),
@@ -28,11 +32,91 @@ const messageFields = {
   ),
 };
 
+const within = (least: number, most: number) =>
+  v.optional(v.pipe(v.number(), v.finite(), v.minValue(least), v.maxValue(most)));
+
+/** The contract's SamplingOptions. */
+const sampling = v.strictObject({
+  temperature: within(0, 2),
+  topP: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
+  topK: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000))),
+  minP: within(0, 1),
+  seed: v.optional(v.pipe(v.number(), v.safeInteger())),
+  frequencyPenalty: within(-2, 2),
+  presencePenalty: within(-2, 2),
+  repeatPenalty: within(0, 1000),
+});
+
+/** Visible text: no control characters, no halves of characters. */
+const label = (limit: number) => v.pipe(text(limit), v.minLength(1), v.regex(/^[^\p{Cc}\p{Cs}]+$/u, 'no control characters'));
+const tag = label(100);
+const workspace = text(4000);
+
 const conversationFields = {
   name: v.optional(text(maxNameLength)),
   modelId: v.optional(modelId),
   systemPrompt: v.optional(text(maxSystemPromptLength)),
+  pinned: v.optional(v.boolean()),
+  archived: v.optional(v.boolean()),
+  tags: v.optional(
+    v.pipe(
+      v.array(tag),
+      v.maxLength(50, 'at most 50 tags'),
+      v.transform((tags) => [...new Set(tags)]),
+    ),
+  ),
+  workspace: v.optional(workspace),
+  settings: v.optional(sampling),
 };
+
+const lineNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const attachmentInfo = {
+  name: label(1000),
+  mediaType: v.pipe(text(200), v.regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(;[\x20-\x7e]*)?$/, 'a media type such as text/plain')),
+  range: v.optional(
+    v.pipe(
+      v.object({ startLine: lineNumber, endLine: lineNumber }),
+      v.check(({ startLine, endLine }) => startLine <= endLine, 'a range ends where it starts or later'),
+    ),
+  ),
+};
+const attachmentId = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits'));
+const attachments = v.optional(
+  v.pipe(
+    v.array(
+      v.object({
+        ...attachmentInfo,
+        id: attachmentId,
+        size: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(maxAttachmentSize)),
+      }),
+    ),
+    v.maxLength(100, 'at most 100 attachments'),
+  ),
+);
+
+/** What an export holds; `null` has no place there but in `parentId`. */
+const importedConversation = v.object({
+  ...conversationFields,
+  id,
+  name: text(maxNameLength),
+  activeMessageId: v.optional(id),
+  forkedFrom: v.optional(v.object({ conversationId: id, messageId: id })),
+  createdAt: moment,
+  updatedAt: moment,
+});
+const importedMessage = v.object({
+  ...messageFields,
+  id,
+  conversationId: id,
+  parentId: v.nullable(id),
+  role,
+  content,
+  reasoning: v.optional(content),
+  status,
+  attachments,
+  createdAt: moment,
+  updatedAt: moment,
+});
 
 export const inputSchema = {
   id,
@@ -40,7 +124,13 @@ export const inputSchema = {
   conversationQuery: v.optional(
     v.object({
       limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(500))),
-      after: v.optional(v.object({ updatedAt: v.pipe(v.number(), v.finite()), id })),
+      after: v.optional(v.object({ updatedAt: v.pipe(v.number(), v.finite()), id, pinned: v.optional(v.boolean()) })),
+      pinnedFirst: v.optional(v.boolean()),
+      workspace: v.optional(v.nullable(workspace)),
+      archived: v.optional(v.boolean()),
+      pinned: v.optional(v.boolean()),
+      tag: v.optional(tag),
+      ids: v.optional(v.pipe(v.array(id), v.maxLength(500, 'at most 500 ids'))),
     }),
     {},
   ),
@@ -49,10 +139,11 @@ export const inputSchema = {
   messageQuery: v.optional(v.object({ branch: v.optional(v.picklist(['active', 'all'])) }), {}),
   newMessage: v.object({
     conversationId: id,
-    role: v.picklist(['system', 'user', 'assistant']),
+    role,
     content,
     parentId: v.optional(v.nullable(id)),
     reasoning: v.optional(content),
+    attachments,
     ...messageFields,
   }),
   messageChange: v.pipe(
@@ -66,6 +157,35 @@ export const inputSchema = {
     v.check((change) => change.content === undefined || change.append === undefined, 'content or append, not both'),
   ),
   model: modelSchema,
+  ids: v.pipe(v.array(id), v.minLength(1), v.maxLength(1000, 'at most 1000 ids')),
+  conversationImport: v.object({
+    conversation: importedConversation,
+    messages: v.pipe(v.array(importedMessage), v.maxLength(100_000, 'at most 100,000 messages')),
+  }),
+  purgeQuery: v.object({
+    olderThan: moment,
+    deletedOnly: v.optional(v.boolean()),
+    pinned: v.optional(v.boolean()),
+  }),
+  searchQuery: v.object({
+    text: text(1000),
+    from: v.optional(v.pipe(v.number(), v.finite())),
+    to: v.optional(v.pipe(v.number(), v.finite())),
+    modelId: v.optional(modelId),
+    role: v.optional(role),
+    workspace: v.optional(v.nullable(workspace)),
+    archived: v.optional(v.boolean()),
+    conversationId: v.optional(id),
+    limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
+    offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(500))),
+  }),
+  bytes: v.pipe(
+    v.instance(Uint8Array, 'not a Uint8Array'),
+    v.check((bytes) => bytes.length <= maxAttachmentSize, 'at most 64 MiB'),
+  ),
+  attachmentInfo: v.object(attachmentInfo),
+  attachmentId,
+  path: v.pipe(text(4000), v.minLength(1), v.regex(/^[^\0]+$/, 'no NUL')),
 } as const;
 
 /** @throws JanError `invalid-argument` that names the argument, the field and what is wrong with it. */

@@ -15,6 +15,10 @@ export const recordKind = {
   createConversation: 16,
   updateConversation: 17,
   deleteConversation: 18,
+  restoreConversation: 19,
+  purgeConversation: 20,
+  forkConversation: 21,
+  importConversation: 22,
   createMessage: 32,
   updateMessage: 33,
   interruptMessage: 34,
@@ -32,6 +36,7 @@ const id = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
 const time = v.pipe(v.number(), v.safeInteger());
 const text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const status = v.picklist(['streaming', 'complete', 'stopped', 'failed', 'interrupted']);
+const role = v.picklist(['system', 'user', 'assistant']);
 const plainObject = v.record(v.string(), v.unknown());
 
 /** Who is writing a message now: enough to tell later whether that process still lives. */
@@ -48,6 +53,25 @@ const writer = v.object({
   host: v.string(),
 });
 export type Writer = v.InferOutput<typeof writer>;
+
+/** What a message refers to; its bytes lie in a file of this name. */
+const attachment = v.object({
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  name: v.string(),
+  mediaType: v.string(),
+  size: time,
+  range: v.optional(v.object({ startLine: time, endLine: time })),
+});
+const attachments = v.optional(v.array(attachment));
+
+/** Of a conversation, since version 2. */
+const organisation = {
+  pinned: v.optional(v.boolean()),
+  archived: v.optional(v.boolean()),
+  tags: v.optional(v.array(v.string())),
+  workspace: v.optional(v.string()),
+  settings: v.optional(plainObject),
+};
 
 const optionalText = v.optional(v.string());
 const size = v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)));
@@ -85,6 +109,7 @@ export const operationSchema = {
     name: v.string(),
     modelId: v.optional(v.string()),
     systemPrompt: v.optional(v.string()),
+    ...organisation,
     at: time,
   }),
   updateConversation: v.object({
@@ -93,15 +118,54 @@ export const operationSchema = {
     modelId: v.optional(v.string()),
     systemPrompt: v.optional(v.string()),
     activeMessageId: v.optional(id),
+    ...organisation,
     at: time,
   }),
-  deleteConversation: v.object({ id, at: time }),
+  /** `keep` (version 2): it can be restored. */
+  deleteConversation: v.object({ id, keep: v.optional(v.literal(true)), at: time }),
+  restoreConversation: v.object({ id, at: time }),
+  purgeConversation: v.object({ id, at: time }),
+  /** `ids` of the copies, of `messageId` and its ancestors, the first message first. */
+  forkConversation: v.object({ id, from: id, messageId: id, ids: v.array(id), at: time }),
+  /** A whole conversation or a part of it. */
+  importConversation: v.object({
+    conversation: v.object({
+      id,
+      name: v.string(),
+      modelId: v.optional(v.string()),
+      systemPrompt: v.optional(v.string()),
+      ...organisation,
+      forkedFrom: v.optional(v.object({ conversationId: id, messageId: id })),
+      /** With the last part. */
+      activeMessageId: v.optional(id),
+      createdAt: time,
+      updatedAt: time,
+    }),
+    messages: v.array(
+      v.object({
+        id,
+        parentId: v.nullable(id),
+        role,
+        content: text,
+        reasoning: v.optional(text),
+        status,
+        error: v.optional(plainObject),
+        modelId: v.optional(v.string()),
+        usage: v.optional(plainObject),
+        timings: v.optional(plainObject),
+        attachments,
+        createdAt: time,
+        updatedAt: time,
+      }),
+    ),
+    at: time,
+  }),
   createMessage: v.object({
     id,
     conversationId: id,
     /** Absent: the end of the active branch at this place of the journal. */
     parentId: v.optional(v.nullable(id)),
-    role: v.picklist(['system', 'user', 'assistant']),
+    role,
     content: text,
     reasoning: v.optional(text),
     status,
@@ -110,6 +174,7 @@ export const operationSchema = {
     usage: v.optional(plainObject),
     timings: v.optional(plainObject),
     writer: v.optional(writer),
+    attachments,
     at: time,
   }),
   updateMessage: v.object({
@@ -142,6 +207,24 @@ const nameOfKind = new Map<number, keyof typeof recordKind>(
 /** The name of a kind this version knows. */
 export function operationOfKind(kind: number): keyof typeof recordKind | undefined {
   return nameOfKind.get(kind);
+}
+
+const sinceVersion2 = {
+  kinds: new Set<number>([
+    recordKind.restoreConversation,
+    recordKind.purgeConversation,
+    recordKind.forkConversation,
+    recordKind.importConversation,
+  ]),
+  fields: [...Object.keys(organisation), 'keep', 'attachments'],
+} as const;
+
+/** The version of a record: 1 unless it needs more, so that windows with an older version go on as long as they can. */
+export function payloadVersion(kind: number, payload: object): number {
+  const newer =
+    sinceVersion2.kinds.has(kind) ||
+    sinceVersion2.fields.some((field) => (payload as Record<string, unknown>)[field] !== undefined);
+  return newer ? 2 : 1;
 }
 
 /** The payload of a record, or undefined when it is not of its kind's shape (a file is hostile until checked). */

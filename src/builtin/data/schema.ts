@@ -4,13 +4,13 @@
 import type { SqlValue } from './sqlite';
 
 /** PRAGMA user_version of a snapshot. A higher one is of a newer Jan and is not opened. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /**
- * `seq` numbers rows in the order in which the journal made them, so a parent's is below its child's. Columns that
- * no operation sets yet (pinned … settings) are there so that snapshots need no migration for them.
+ * `seq` numbers rows in the order in which the journal made them, so a parent's is below its child's. The columns
+ * behind the line break at the end are those that version 2 added; so ALTER TABLE writes them.
  */
-export const schemaStatements: readonly string[] = [
+const tables = [
   `CREATE TABLE conversations (
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -25,7 +25,7 @@ export const schemaStatements: readonly string[] = [
   tags TEXT,
   workspace TEXT,
   settings TEXT
-)`,
+, forked_from TEXT, deleted_at INTEGER)`,
   `CREATE INDEX conversations_by_change ON conversations (updated_at, id)`,
   `CREATE TABLE messages (
   seq INTEGER PRIMARY KEY,
@@ -43,7 +43,7 @@ export const schemaStatements: readonly string[] = [
   writer TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
-)`,
+, attachments TEXT)`,
   `CREATE INDEX messages_by_conversation ON messages (conversation, seq)`,
   `CREATE INDEX messages_being_written ON messages (seq) WHERE status = 'streaming'`,
   `CREATE TABLE models (
@@ -62,6 +62,51 @@ export const schemaStatements: readonly string[] = [
   payload BLOB NOT NULL
 )`,
 ];
+
+/** Since version 2. */
+const indexes = [
+  `CREATE INDEX conversations_by_pin ON conversations (pinned, updated_at, id)`,
+  `CREATE INDEX conversations_by_workspace ON conversations (workspace, updated_at, id) WHERE workspace IS NOT NULL`,
+  `CREATE INDEX conversations_deleted ON conversations (deleted_at) WHERE deleted_at IS NOT NULL`,
+  `CREATE INDEX messages_with_attachments ON messages (seq) WHERE attachments IS NOT NULL`,
+];
+
+/** What is searched: messages' texts and conversations' names, each with three tables of its own. */
+export const searchedTables = ['messages', 'conversations'] as const;
+export type SearchedTable = (typeof searchedTables)[number];
+
+/**
+ * For each: the rows that are to be put into the index still; the index, which keeps no text (newest first); and what
+ * the index takes for its content when a row is removed from it, otherwise empty.
+ */
+export function searchStatements(table: SearchedTable): string[] {
+  return [
+    `CREATE TABLE ${table}_to_index (seq INTEGER PRIMARY KEY)`,
+    `CREATE TABLE ${table}_removed (docid INTEGER PRIMARY KEY, terms TEXT)`,
+    `CREATE VIRTUAL TABLE ${table}_index USING fts4 (terms, content="${table}_removed", tokenize=simple, order=desc)`,
+  ];
+}
+
+/** Makes a row of `to_index` for everything that is not being written. */
+export function indexAllStatement(table: SearchedTable): string {
+  const filter = table === 'messages' ? `WHERE status <> 'streaming'` : '';
+  return `INSERT INTO ${table}_to_index SELECT seq FROM ${table} ${filter}`;
+}
+
+/** An empty view. */
+export const schemaStatements: readonly string[] = [...tables, ...indexes, ...searchedTables.flatMap(searchStatements)];
+
+/** From the key's version to the next one. What they lead to is exactly what {@link schemaStatements} make. */
+export const migrations: Readonly<Record<number, readonly string[]>> = {
+  1: [
+    `ALTER TABLE conversations ADD COLUMN forked_from TEXT`,
+    `ALTER TABLE conversations ADD COLUMN deleted_at INTEGER`,
+    `ALTER TABLE messages ADD COLUMN attachments TEXT`,
+    ...indexes,
+    ...searchedTables.flatMap(searchStatements),
+    ...searchedTables.map(indexAllStatement),
+  ],
+};
 
 /** What SQLite cannot give back as it was: NUL (its functions stop there), a leading BOM (dropped), lone surrogates. */
 const unfit = /[\0\p{Surrogate}]|^\uFEFF/u;

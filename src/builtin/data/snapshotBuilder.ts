@@ -9,6 +9,10 @@ import { writeSnapshot } from './snapshot';
 /** A worker that says nothing for this long is given up, ms. */
 const workerPatience = 10 * 60 * 1000;
 
+/** How long indexing may hold the thread, ms: also where there is no worker. */
+const indexSliceMs = 4;
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /**
  * Whoever builds it builds the same, and building proves the sealed files readable.
  * @returns the snapshot's size in bytes
@@ -23,6 +27,10 @@ export async function buildSnapshot(environment: StoreEnvironment, generation: n
     if (!builder.reachedEnd || builder.isNewer) {
       throw new Error(`The journals do not lead to generation ${generation}.`);
     }
+    while (builder.view.searchIndex.indexSome(indexSliceMs)) {
+      await nextTurn();
+    }
+    builder.view.scrub();
     return await writeSnapshot(files, sqlite, directory, generation, builder.view);
   } finally {
     await builder.close();

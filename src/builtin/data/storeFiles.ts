@@ -12,8 +12,8 @@ export interface StoreFile {
   sync(): Promise<void>;
   /** Fills `target` from `position` on; resolves with the number of bytes read, less only at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>;
-  /** `links`: 0 once the file's name was deleted. */
-  stat(): Promise<{ readonly size: number; readonly links: number }>;
+  /** `links`: 0 once the file's name was deleted. `modifiedAt`: Unix ms. */
+  stat(): Promise<{ readonly size: number; readonly links: number; readonly modifiedAt: number }>;
   close(): Promise<void>;
 }
 
@@ -30,6 +30,8 @@ export interface StoreFiles {
   /** Gives the file its final name, whether or not the name is taken. */
   replace(from: string, to: string): Promise<void>;
   remove(file: string): Promise<void>;
+  /** Makes the file count as just modified. */
+  touch(file: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
   /** Calls back with a file's name (null: unknown which) after something in the directory changed. */
   watch(directory: string, onChange: (name: string | null) => void, onError: (error: unknown) => void): Disposable;
@@ -58,9 +60,9 @@ class NodeStoreFile implements StoreFile {
     return filled;
   }
 
-  async stat(): Promise<{ size: number; links: number }> {
-    const { size, nlink } = await this.handle.stat();
-    return { size, links: nlink };
+  async stat(): Promise<{ size: number; links: number; modifiedAt: number }> {
+    const { size, nlink, mtimeMs } = await this.handle.stat();
+    return { size, links: nlink, modifiedAt: mtimeMs };
   }
 
   close(): Promise<void> {
@@ -130,6 +132,11 @@ export const nodeStoreFiles: StoreFiles = {
 
   remove(file) {
     return fs.promises.unlink(file);
+  },
+
+  async touch(file) {
+    const now = new Date();
+    await fs.promises.utimes(file, now, now);
   },
 
   async syncDirectory(directory) {

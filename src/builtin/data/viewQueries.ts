@@ -2,9 +2,9 @@
 // Must not know: the journal, files, who asks.
 
 import { createHash } from 'node:crypto';
-import type { Conversation, ConversationQuery, Message, MessageRole, MessageStatus, Model } from '../../api/jan';
+import type { Attachment, Conversation, ConversationQuery, Message, MessageRole, MessageStatus, Model } from '../../api/jan';
 import type { Writer } from './operations';
-import { fromJsonColumn, fromTextColumn } from './schema';
+import { fromJsonColumn, fromTextColumn, toTextColumn } from './schema';
 import type { SqlValue, StatementCache } from './sqlite';
 
 /** A message that some window says it is writing. */
@@ -17,10 +17,12 @@ export interface StreamingMessage {
 export const defaultPageSize = 50;
 
 const conversationColumns = `c.id, c.name, c.model_id, c.system_prompt,
-  (SELECT m.id FROM messages m WHERE m.seq = c.active), c.created_at, c.updated_at`;
+  (SELECT m.id FROM messages m WHERE m.seq = c.active), c.created_at, c.updated_at, c.pinned, c.archived, c.tags,
+  c.workspace, c.settings, c.forked_from`;
 const messageQuery = `SELECT m.id, c.id, (SELECT p.id FROM messages p WHERE p.seq = m.parent), m.role, m.content,
-  m.reasoning, m.status, m.error, m.model_id, m.usage, m.timings, m.created_at, m.updated_at
-  FROM messages m JOIN conversations c ON c.seq = m.conversation`;
+  m.reasoning, m.status, m.error, m.model_id, m.usage, m.timings, m.created_at, m.updated_at, m.attachments
+  FROM messages m JOIN conversations c ON c.seq = m.conversation AND c.deleted_at IS NULL`;
+const liveConversation = '(SELECT seq FROM conversations WHERE id = ? AND deleted_at IS NULL)';
 const modelQuery = 'SELECT description, created_at, download_started_at, download_finished_at FROM models';
 
 /** Ancestors fetched by one statement, so that a long conversation does not hold the event loop. */
@@ -30,25 +32,29 @@ export class ViewQueries {
   constructor(private readonly sql: StatementCache) {}
 
   conversations(query: ConversationQuery): Conversation[] {
-    const after = query.after;
+    const { conditions, values } = conversationFilter(query);
+    const order = query.pinnedFirst === true ? 'c.pinned DESC, ' : '';
     return this.sql
       .rows(
-        `SELECT ${conversationColumns} FROM conversations c
-         ${after === undefined ? '' : 'WHERE (c.updated_at, c.id) < (?, ?)'}
-         ORDER BY c.updated_at DESC, c.id DESC LIMIT ?`,
-        [...(after === undefined ? [] : [after.updatedAt, after.id]), query.limit ?? defaultPageSize],
+        `SELECT ${conversationColumns} FROM conversations c WHERE ${conditions.join(' AND ')}
+         ORDER BY ${order}c.updated_at DESC, c.id DESC LIMIT ?`,
+        [...values, query.limit ?? defaultPageSize],
       )
       .map(toConversation);
   }
 
   conversation(id: string): Conversation | undefined {
-    const row = this.sql.row(`SELECT ${conversationColumns} FROM conversations c WHERE c.id = ?`, [id]);
+    const row = this.sql.row(`SELECT ${conversationColumns} FROM conversations c WHERE c.id = ? AND c.deleted_at IS NULL`, [id]);
     return row === undefined ? undefined : toConversation(row);
   }
 
-  /** Ids with the time of the last change, to tell what a reload changed. */
-  conversationTimes(): Map<string, number> {
-    return new Map(this.sql.rows('SELECT id, updated_at FROM conversations') as [string, number][]);
+  /** Ids with all that a list shows of them, to tell what a reload changed. */
+  conversationStates(): Map<string, string> {
+    const rows = this.sql.rows(
+      `SELECT id, updated_at || ' ' || pinned || archived || ' ' || coalesce(tags, '') || ' ' || coalesce(workspace, '')
+       || coalesce(settings, '') FROM conversations WHERE deleted_at IS NULL`,
+    );
+    return new Map(rows as [string, string][]);
   }
 
   message(id: string): Message | undefined {
@@ -61,22 +67,43 @@ export class ViewQueries {
     return row === undefined ? undefined : toMessage(row);
   }
 
+  /** The conversation of a message, deleted or not. */
+  conversationOf(messageId: string): string | undefined {
+    const query = 'SELECT c.id FROM messages m JOIN conversations c ON c.seq = m.conversation WHERE m.id = ?';
+    return this.sql.row(query, [messageId])?.[0] as string | undefined;
+  }
+
+  /** The number of messages from the first one to this one. */
+  depth(messageId: string): number {
+    return this.sql.row(
+      `WITH RECURSIVE path (parent) AS (
+         SELECT parent FROM messages WHERE id = ?
+         UNION ALL SELECT m.parent FROM path JOIN messages m ON m.seq = path.parent
+       ) SELECT count(*) FROM path`,
+      [messageId],
+    )![0] as number;
+  }
+
   has(what: 'conversation' | 'message' | 'model', id: string): boolean {
-    return this.sql.row(`SELECT 1 FROM ${what}s WHERE id = ?`, [id]) !== undefined;
+    const query = {
+      conversation: 'SELECT 1 FROM conversations WHERE id = ? AND deleted_at IS NULL',
+      message:
+        'SELECT 1 FROM messages m JOIN conversations c ON c.seq = m.conversation WHERE m.id = ? AND c.deleted_at IS NULL',
+      model: 'SELECT 1 FROM models WHERE id = ?',
+    }[what];
+    return this.sql.row(query, [id]) !== undefined;
   }
 
   /** Numbers of all messages of a conversation, parents before children. */
   allMessages(conversationId: string): number[] {
     return this.sql
-      .rows('SELECT seq FROM messages WHERE conversation = (SELECT seq FROM conversations WHERE id = ?) ORDER BY seq', [
-        conversationId,
-      ])
+      .rows(`SELECT seq FROM messages WHERE conversation = ${liveConversation} ORDER BY seq`, [conversationId])
       .map(([seq]) => seq as number);
   }
 
   /** The end of the branch that is shown. */
   activeMessage(conversationId: string): number | undefined {
-    return (this.sql.row('SELECT active FROM conversations WHERE id = ?', [conversationId])?.[0] ?? undefined) as
+    return (this.sql.row('SELECT active FROM conversations WHERE id = ? AND deleted_at IS NULL', [conversationId])?.[0] ?? undefined) as
       | number
       | undefined;
   }
@@ -95,7 +122,10 @@ export class ViewQueries {
 
   /** @param conversationId default: of all conversations */
   streamingMessages(conversationId?: string): StreamingMessage[] {
-    const filter = conversationId === undefined ? '' : 'AND conversation = (SELECT seq FROM conversations WHERE id = ?)';
+    const filter =
+      conversationId === undefined
+        ? 'AND (SELECT deleted_at FROM conversations c WHERE c.seq = conversation) IS NULL'
+        : `AND conversation = ${liveConversation}`;
     return this.sql
       .rows(
         `SELECT id, writer, updated_at FROM messages WHERE status = 'streaming' ${filter}`,
@@ -136,9 +166,49 @@ export class ViewQueries {
     return hash.digest('hex');
   }
 
+  /** What is not deleted. */
   counts(): { readonly conversations: number; readonly messages: number; readonly models: number } {
-    const count = (table: string): number => this.sql.row(`SELECT count(*) FROM ${table}`)![0] as number;
-    return { conversations: count('conversations'), messages: count('messages'), models: count('models') };
+    const count = (source: string): number => this.sql.row(`SELECT count(*) FROM ${source}`)![0] as number;
+    return {
+      conversations: count('conversations WHERE deleted_at IS NULL'),
+      messages: count('messages m JOIN conversations c ON c.seq = m.conversation WHERE c.deleted_at IS NULL'),
+      models: count('models'),
+    };
+  }
+
+  /** When it was deleted; undefined when it is not, or not there. */
+  deletedAt(id: string): number | undefined {
+    return (this.sql.row('SELECT deleted_at FROM conversations WHERE id = ?', [id])?.[0] ?? undefined) as
+      | number
+      | undefined;
+  }
+
+  /** Ids, with the number of messages. */
+  purgeable(query: { olderThan: number; deletedOnly?: boolean; pinned?: boolean }): [string, number][] {
+    const old = query.deletedOnly === true ? '' : `OR (c.deleted_at IS NULL AND c.updated_at < ?1 AND c.pinned <= ?2)`;
+    return this.sql.rows(
+      `SELECT c.id, (SELECT count(*) FROM messages m WHERE m.conversation = c.seq) FROM conversations c
+       WHERE c.deleted_at < ?1 ${old} ORDER BY c.seq`,
+      query.deletedOnly === true ? [query.olderThan] : [query.olderThan, Number(query.pinned === true)],
+    ) as [string, number][];
+  }
+
+  /** A page of all conversations that are not deleted, in the order of their making. */
+  conversationIds(after: number, limit: number): { readonly seq: number; readonly id: string }[] {
+    return this.sql
+      .rows('SELECT seq, id FROM conversations WHERE seq > ? AND deleted_at IS NULL ORDER BY seq LIMIT ?', [after, limit])
+      .map(([seq, id]) => ({ seq: seq as number, id: id as string }));
+  }
+
+  /** Of every message, also of deleted conversations: they may come back. */
+  attachments(): Map<string, Attachment> {
+    const found = new Map<string, Attachment>();
+    for (const [json] of this.sql.rows('SELECT attachments FROM messages WHERE attachments IS NOT NULL')) {
+      for (const attachment of fromJsonColumn<Attachment[]>(json) ?? []) {
+        found.set(attachment.id, attachment);
+      }
+    }
+    return found;
   }
 }
 
@@ -149,6 +219,7 @@ function present<T extends object>(value: T): T {
 
 function toConversation(row: SqlValue[]): Conversation {
   const [id, name, modelId, systemPrompt, activeMessageId, createdAt, updatedAt] = row;
+  const [pinned, archived, tags, workspace, settings, forkedFrom] = row.slice(7);
   return {
     id: id as string,
     name: fromTextColumn(name) ?? '',
@@ -156,15 +227,54 @@ function toConversation(row: SqlValue[]): Conversation {
       modelId: fromTextColumn(modelId),
       systemPrompt: fromTextColumn(systemPrompt),
       activeMessageId: fromTextColumn(activeMessageId),
+      pinned: pinned === 1 || undefined,
+      archived: archived === 1 || undefined,
+      tags: fromJsonColumn<string[]>(tags),
+      workspace: fromTextColumn(workspace),
+      settings: fromJsonColumn<NonNullable<Conversation['settings']>>(settings),
+      forkedFrom: fromJsonColumn<NonNullable<Conversation['forkedFrom']>>(forkedFrom),
     }),
     createdAt: createdAt as number,
     updatedAt: updatedAt as number,
   };
 }
 
+function conversationFilter(query: ConversationQuery): { conditions: string[]; values: SqlValue[] } {
+  const conditions = ['c.deleted_at IS NULL'];
+  const values: SqlValue[] = [];
+  const add = (condition: string, ...given: SqlValue[]): void => {
+    conditions.push(condition);
+    values.push(...given);
+  };
+  if (query.after !== undefined) {
+    const { updatedAt, id, pinned } = query.after;
+    if (query.pinnedFirst === true) {
+      add('(c.pinned, c.updated_at, c.id) < (?, ?, ?)', Number(pinned === true), updatedAt, id);
+    } else {
+      add('(c.updated_at, c.id) < (?, ?)', updatedAt, id);
+    }
+  }
+  if (query.workspace !== undefined) {
+    add('c.workspace IS ?', query.workspace === null ? null : toTextColumn(query.workspace));
+  }
+  if (query.archived !== undefined) {
+    add('c.archived = ?', Number(query.archived));
+  }
+  if (query.pinned !== undefined) {
+    add('c.pinned = ?', Number(query.pinned));
+  }
+  if (query.tag !== undefined) {
+    add('EXISTS (SELECT 1 FROM json_each(c.tags) WHERE value = ?)', query.tag);
+  }
+  if (query.ids !== undefined) {
+    add(`c.id IN (SELECT value FROM json_each(?))`, JSON.stringify(query.ids));
+  }
+  return { conditions, values };
+}
+
 function toMessage(row: SqlValue[]): Message {
   const [id, conversationId, parentId, role, content, reasoning, status, error, modelId, usage, timings] = row;
-  const [created, updated] = row.slice(11);
+  const [created, updated, attachments] = row.slice(11);
   return {
     id: id as string,
     conversationId: conversationId as string,
@@ -178,6 +288,7 @@ function toMessage(row: SqlValue[]): Message {
       modelId: fromTextColumn(modelId),
       usage: fromJsonColumn<NonNullable<Message['usage']>>(usage),
       timings: fromJsonColumn<NonNullable<Message['timings']>>(timings),
+      attachments: fromJsonColumn<Attachment[]>(attachments),
     }),
     createdAt: created as number,
     updatedAt: updated as number,
