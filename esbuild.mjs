@@ -52,6 +52,7 @@ async function configurations() {
       runtime: 'src/runtime/main.ts',
       downloader: 'src/runtime/downloader.ts',
       snapshotWorker: 'src/builtin/data/snapshotWorker.ts',
+      storeWorker: 'src/builtin/data/storeWorker.ts',
     });
     all.push({
       ...common,

@@ -45,6 +45,9 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       log,
       wasmPath: shipped('dist/sql-wasm.wasm'),
       snapshotWorkerPath: shipped('dist/snapshotWorker.mjs'),
+      storeWorkerPath: shipped('dist/storeWorker.mjs'),
+      // The panel does not yet ask again for what it missed, so the store stays while the window lives.
+      isObserved: () => true,
     }),
   );
   owned.add(
