@@ -42,8 +42,9 @@ export class Composer extends LitElement {
     return this;
   }
 
+  /** Also when the box is not drawn yet. */
   override focus(): void {
-    this.querySelector('textarea')?.focus();
+    void this.updateComplete.then(() => this.querySelector('textarea')?.focus());
   }
 
   /** The host has spoken. */
