@@ -10,6 +10,8 @@ import { startWorkbench, type Workbench } from './support/workbench';
 import type { WorkbenchWindow } from './support/workbenchWindow';
 
 const root = process.cwd();
+/** Characters. What is shown is saved a quarter of a second later; this many take the model several of them. */
+const enoughToBeSaved = 1500;
 
 /** A real model with random weights never ends by itself: its answers last until something stops them. */
 describe('long answers, end to end', function () {
@@ -70,7 +72,7 @@ describe('long answers, end to end', function () {
   it('keeps the text when the window is reloaded in mid-answer', async () => {
     await chat.newConversation();
     await chat.send('Keep this');
-    await chat.begun(0, 200);
+    await chat.begun(0, enoughToBeSaved);
     await window.reload();
     chat = await ChatPanel.open(window);
     const kept = await chat.begun(0, 20);
@@ -106,7 +108,7 @@ describe('long answers, end to end', function () {
     await chat.input.press('Escape');
     const first = await chat.finished(0);
     await chat.send('Second of two');
-    await chat.begun(1, 200);
+    await chat.begun(1, enoughToBeSaved);
     const [runtime] = workbench.runtimePids();
     const host = window.extensionHostPid;
     assert.ok(runtime !== undefined && host !== undefined);
