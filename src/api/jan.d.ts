@@ -147,6 +147,14 @@ export interface ServiceConstants {
     readonly GET_INFERENCE_MODELS: 'getInferenceModels';
     readonly GET_ENGINE_STATE: 'getEngineState';
     readonly RESTART_ENGINE: 'restartEngine';
+    readonly CREATE_COMPLETION: 'createCompletion';
+    readonly CREATE_EMBEDDINGS: 'createEmbeddings';
+    readonly RERANK_DOCUMENTS: 'rerankDocuments';
+    readonly TOKENIZE: 'tokenize';
+    readonly DETOKENIZE: 'detokenize';
+    readonly COUNT_TOKENS: 'countTokens';
+    readonly APPLY_CHAT_TEMPLATE: 'applyChatTemplate';
+    readonly ESTIMATE_MODEL_MEMORY: 'estimateModelMemory';
   };
   readonly ModelManagementService: {
     readonly GET_AVAILABLE_MODELS: 'getAvailableModels';
@@ -312,7 +320,7 @@ export interface Conversation {
   readonly tags?: readonly string[];
   /** URI of the folder it was begun in. */
   readonly workspace?: string;
-  readonly settings?: SamplingOptions;
+  readonly settings?: ConversationSettings;
   readonly forkedFrom?: { readonly conversationId: string; readonly messageId: string };
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -329,7 +337,7 @@ export interface NewConversation {
   readonly tags?: readonly string[];
   /** URI of the folder it is begun in; ≤ 4000 characters. */
   readonly workspace?: string;
-  readonly settings?: SamplingOptions;
+  readonly settings?: ConversationSettings;
 }
 
 /** What is absent stays as it is. */
@@ -346,7 +354,7 @@ export interface ConversationChange {
   /** `''`: in no folder. */
   readonly workspace?: string;
   /** Replaces all of them; `{}`: none. */
-  readonly settings?: SamplingOptions;
+  readonly settings?: ConversationSettings;
 }
 
 export interface MessageQuery {
@@ -730,6 +738,25 @@ export interface InferenceService {
   getEngineState(): Promise<EngineState>;
   /** Stops and starts the llama.cpp process; running answers end with `engine-crashed`. */
   restartEngine(): Promise<void>;
+  /**
+   * Streams the continuation of a text, as it is: no chat template. Otherwise as `createChatCompletion`.
+   * @throws as `createChatCompletion`; `unsupported` when the model's backend can't
+   */
+  createCompletion(request: CompletionRequest, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
+  /** One vector a text, in the order given. @throws as `initModel`, `unsupported` (no embedding model), `context-overflow` */
+  createEmbeddings(request: EmbeddingRequest, options?: CallOptions): Promise<EmbeddingResult>;
+  /** Ranks documents by how well they answer a query. @throws as `initModel`, `unsupported` (no rerank model), `context-overflow` */
+  rerankDocuments(request: RerankRequest, options?: CallOptions): Promise<RerankResult>;
+  /** The model's tokens of a text. Loads the model when it is not loaded. @throws as `initModel`, `unsupported` */
+  tokenize(request: TokenizeRequest, options?: CallOptions): Promise<readonly number[]>;
+  /** The text of tokens. @throws as `initModel`, `unsupported`, `invalid-argument` (not a token of this model) */
+  detokenize(request: DetokenizeRequest, options?: CallOptions): Promise<string>;
+  /** How long the prompt of a chat would be, template included; generates nothing. @throws as `initModel`, `unsupported` */
+  countTokens(request: ChatRequest, options?: CallOptions): Promise<TokenCount>;
+  /** The prompt of a chat as the model would see it, special tokens as text. @throws as `initModel`, `unsupported` */
+  applyChatTemplate(request: ChatRequest, options?: CallOptions): Promise<string>;
+  /** What loading a model would take; loads nothing. @throws `model-not-found`, `model-file-missing`, `model-invalid`, `unsupported` */
+  estimateModelMemory(modelId: string, options?: ModelLoadOptions): Promise<MemoryEstimate>;
 }
 
 export interface CallOptions {
@@ -743,9 +770,34 @@ export interface InferenceEndpoint {
   readonly token: string;
 }
 
-export interface InitModelOptions extends CallOptions {
+/** How a model is loaded. What is absent is as the setting `jan.modelSettings` says for the model, else the default. */
+export interface ModelLoadOptions {
   /** Tokens; default: the model's training length, at most 8192, fitted to free memory. */
   readonly contextLength?: number;
+  /** Layers on the graphics card; default `'auto'`: as many as fit its free memory with a margin. */
+  readonly gpuLayers?: number | 'auto' | 'max';
+  /** Tokens a batch; default 512. */
+  readonly batchSize?: number;
+  /** Default: all cores but one. */
+  readonly threads?: number;
+  /** Default `'auto'`: when the backend and the model can. */
+  readonly flashAttention?: boolean | 'auto';
+  /** LoRA adapters on top of the weights; at most 8. Default: none. */
+  readonly loraAdapters?: readonly LoraAdapter[];
+  /** A smaller model of the same vocabulary that drafts tokens. Default: none. */
+  readonly draftModelId?: string;
+  /** Jinja source instead of the file's own chat template; ≤ 256 Ki characters. */
+  readonly chatTemplate?: string;
+}
+
+export interface LoraAdapter {
+  /** Absolute path of a GGUF adapter. */
+  readonly path: string;
+  /** 0…2; default 1. */
+  readonly scale?: number;
+}
+
+export interface InitModelOptions extends CallOptions, ModelLoadOptions {
   /** 0…1 progress of loading. */
   readonly onProgress?: (fraction: number) => void;
 }
@@ -761,6 +813,10 @@ export interface RunningModel {
   readonly contextLength?: number;
   /** Bytes resident, weights and context, as far as known. */
   readonly memory?: number;
+  /** Layers on a graphics card; 0 or absent: none. */
+  readonly gpuLayers?: number;
+  /** What went otherwise than asked, in words: a smaller context, the processor instead of the graphics card. */
+  readonly notes?: readonly string[];
 }
 
 export interface EngineState {
@@ -784,12 +840,60 @@ export interface InferenceModel {
   /** Does the backend send text off this machine? */
   readonly remote: boolean;
   readonly contextLength?: number;
+  /** What it was made for. Default: `['chat']`. */
+  readonly capabilities?: readonly ModelCapability[];
 }
 
+/** `chat` and `completion` answer; `tools`: its template has a place for tools; `embeddings`, `rerank`: `createEmbeddings`, `rerankDocuments`. */
+export type ModelCapability = 'chat' | 'completion' | 'tools' | 'embeddings' | 'rerank';
+
 export interface ChatMessage {
-  readonly role: MessageRole;
+  /** `tool`: the result of a call that the assistant asked for. */
+  readonly role: MessageRole | 'tool';
   readonly content: string;
+  /** Of an assistant's earlier turn. */
+  readonly reasoning?: string;
+  /** The calls that an assistant asked for. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Which call a `tool` message answers. */
+  readonly toolCallId?: string;
 }
+
+/** A function that the model may ask to have called; the caller calls it. */
+export interface ToolDefinition {
+  /** Letters, digits, `_`, `-`; ≤ 64 characters. */
+  readonly name: string;
+  readonly description?: string;
+  /** JSON Schema of the arguments, an object. Default: no arguments. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text of an object. */
+  readonly arguments: string;
+}
+
+/** A piece of a call: `id` and `name` come with the first piece of each `index`; `arguments` add up. */
+export interface ToolCallDelta {
+  /** From 0, in the order of the calls. */
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  readonly arguments?: string;
+}
+
+/** `auto`: the model decides · `required`: at least one call · `none` · this function. */
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string };
+
+/** Keeps an answer to a form, by a grammar. `json`: any JSON object. */
+export type ResponseFormat =
+  | { readonly type: 'text' }
+  | { readonly type: 'json' }
+  | { readonly type: 'json-schema'; readonly schema: Readonly<Record<string, unknown>> }
+  /** GBNF, as llama.cpp reads it; the rule `root` is the answer. ≤ 64 Ki characters. */
+  | { readonly type: 'grammar'; readonly grammar: string };
 
 /** What is absent is as the model's file recommends (GGUF `general.sampling.*`), else the default named here. */
 export interface SamplingOptions {
@@ -809,26 +913,144 @@ export interface SamplingOptions {
   readonly repeatPenalty?: number;
 }
 
-export interface ChatRequest extends SamplingOptions {
+/** What is set for one conversation; the rest is as the model's. */
+export interface ConversationSettings extends SamplingOptions {
+  /** Tokens of an answer; default: to the end of the context. */
+  readonly maxTokens?: number;
+  /** ≤ 16 strings that end an answer, each ≤ 1000 characters. */
+  readonly stop?: readonly string[];
+  /** How its model is loaded for it. A model loaded otherwise is loaded anew, when nobody uses it. */
+  readonly load?: ModelLoadOptions;
+}
+
+/** What chats and plain completions have in common. */
+export interface GenerationRequest extends ConversationSettings {
   /** Default: the loaded model, else the starter model. */
   readonly modelId?: string;
+  /** Default: text. */
+  readonly responseFormat?: ResponseFormat;
+  /** 0…20: `ChatChunk.logprobs` with this many alternatives a token. Default: none are given. */
+  readonly logprobs?: number;
+  /** Added to a token's logit, −100…100; −100 forbids it. Keys are token numbers. ≤ 1000 entries. */
+  readonly logitBias?: Readonly<Record<string, number>>;
+}
+
+export interface ChatRequest extends GenerationRequest {
   readonly messages: readonly ChatMessage[];
-  /** Default: to the end of the context. */
-  readonly maxTokens?: number;
-  /** ≤ 16 strings that end the answer; not part of it. */
-  readonly stop?: readonly string[];
+  /** ≤ 128. Default: none. */
+  readonly tools?: readonly ToolDefinition[];
+  /** Default: `'auto'`. */
+  readonly toolChoice?: ToolChoice;
+  /** May one turn hold several calls? Default true. */
+  readonly parallelToolCalls?: boolean;
+  /** Variables for the model's chat template, e.g. `{ enable_thinking: false }`. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+}
+
+export interface CompletionRequest extends GenerationRequest {
+  /** A text, or tokens. */
+  readonly prompt: string | readonly number[];
+  /** What follows the gap, for a model that can fill in the middle. Default: none. */
+  readonly suffix?: string;
+}
+
+export interface EmbeddingRequest {
+  /** Default: the loaded embedding model, else the first one on this machine. */
+  readonly modelId?: string;
+  /** 1…2048 texts. */
+  readonly input: readonly string[];
+}
+
+export interface EmbeddingResult {
+  readonly modelId: string;
+  /** One a text, of unit length. */
+  readonly embeddings: readonly (readonly number[])[];
+  readonly usage: TokenUsage;
+}
+
+export interface RerankRequest {
+  /** Default: the loaded rerank model, else the first one on this machine. */
+  readonly modelId?: string;
+  readonly query: string;
+  /** 1…1000 texts. */
+  readonly documents: readonly string[];
+  /** Default: all of them. */
+  readonly topN?: number;
+}
+
+export interface RerankResult {
+  readonly modelId: string;
+  /** Best first; `index` is the place in `documents`; `score` 0…1. */
+  readonly results: readonly { readonly index: number; readonly score: number }[];
+  readonly usage: TokenUsage;
+}
+
+export interface TokenizeRequest {
+  /** Default: as for `createChatCompletion`. */
+  readonly modelId?: string;
+  readonly text: string;
+  /** Is the text of special tokens (`<|im_end|>`) read as them? Default false. */
+  readonly special?: boolean;
+  /** Are the tokens put before that the model wants first (BOS)? Default false. */
+  readonly addSpecial?: boolean;
+}
+
+export interface DetokenizeRequest {
+  readonly modelId?: string;
+  readonly tokens: readonly number[];
+}
+
+export interface TokenCount {
+  readonly modelId: string;
+  readonly tokens: number;
+  /** Of the model as it is loaded. */
+  readonly contextLength?: number;
+}
+
+/** Bytes. An estimate: what the engine takes depends on the graphics driver too. */
+export interface MemoryEstimate {
+  readonly modelId: string;
+  /** Tokens and layers that the estimate is for: what was asked, else what would be chosen. */
+  readonly contextLength: number;
+  readonly gpuLayers: number;
+  /** In this machine's memory and in the graphics card's, summed over both. */
+  readonly weights: number;
+  readonly context: number;
+  readonly compute: number;
+  readonly ram: { readonly needed: number; readonly free: number };
+  /** Absent where there is no graphics card that the engine can use. */
+  readonly vram?: { readonly needed: number; readonly free: number };
+  readonly fit: 'fits' | 'tight' | 'too-large';
+  /** When it does not fit: what would, in words. */
+  readonly advice?: string;
 }
 
 /** Pieces of an answer; the last one has `finishReason`. Text pieces may hold several tokens. */
 export interface ChatChunk {
   readonly text?: string;
   readonly reasoning?: string;
-  readonly finishReason?: 'stop' | 'length' | 'cancelled';
+  readonly finishReason?: 'stop' | 'length' | 'tool-calls' | 'cancelled';
+  /** Which of the request's `stop` strings ended it; with the last chunk. */
+  readonly stopString?: string;
+  readonly toolCalls?: readonly ToolCallDelta[];
+  /** Of the tokens of this chunk's text, when they were asked for. */
+  readonly logprobs?: readonly TokenLogprob[];
+  /** With the first chunk: how many of the oldest messages did not fit into the context and were left out. Absent: none. */
+  readonly droppedMessages?: number;
   /** With the last chunk. */
   readonly usage?: TokenUsage;
   readonly timings?: Timings;
   /** With the first chunk: the model that answers. */
   readonly modelId?: string;
+}
+
+export interface TokenLogprob {
+  readonly token: number;
+  readonly text: string;
+  /** Natural logarithm of the probability before sampling. */
+  readonly logprob: number;
+  /** The likeliest tokens, likeliest first; as many as were asked for. */
+  readonly top: readonly { readonly token: number; readonly text: string; readonly logprob: number }[];
 }
 
 //#endregion
@@ -952,6 +1174,15 @@ export interface ModelBackend {
   initModel?(modelId: string, options?: InitModelOptions): Promise<RunningModel>;
   stopModel?(modelId: string): Promise<void>;
   createChatCompletion(request: ChatRequest & { readonly modelId: string }, options?: CallOptions): AsyncIterable<ChatChunk>;
+  // What a backend has no function for, its models answer with `unsupported`.
+  createCompletion?(request: CompletionRequest & { readonly modelId: string }, options?: CallOptions): AsyncIterable<ChatChunk>;
+  createEmbeddings?(request: EmbeddingRequest & { readonly modelId: string }, options?: CallOptions): Promise<EmbeddingResult>;
+  rerankDocuments?(request: RerankRequest & { readonly modelId: string }, options?: CallOptions): Promise<RerankResult>;
+  tokenize?(request: TokenizeRequest & { readonly modelId: string }, options?: CallOptions): Promise<readonly number[]>;
+  detokenize?(request: DetokenizeRequest & { readonly modelId: string }, options?: CallOptions): Promise<string>;
+  countTokens?(request: ChatRequest & { readonly modelId: string }, options?: CallOptions): Promise<TokenCount>;
+  applyChatTemplate?(request: ChatRequest & { readonly modelId: string }, options?: CallOptions): Promise<string>;
+  estimateModelMemory?(modelId: string, options?: ModelLoadOptions): Promise<MemoryEstimate>;
   readonly onDidChangeModels?: Event<void>;
 }
 

@@ -175,11 +175,11 @@ class ChunkWriter {
 }
 
 /** An answer that was stopped from inside (engine restarted, model unloaded) must not pass for a whole one. */
-function finishReasonOf({ finishReason }: ChatChunk): 'stop' | 'length' {
+function finishReasonOf({ finishReason }: ChatChunk): 'stop' | 'length' | 'tool_calls' {
   if (finishReason === 'cancelled') {
     throw new JanError('cancelled', 'The answer was stopped before its end.');
   }
-  return finishReason ?? 'stop';
+  return finishReason === 'tool-calls' ? 'tool_calls' : (finishReason ?? 'stop');
 }
 
 function toWireUsage({ promptTokens, completionTokens, cachedTokens }: TokenUsage): unknown {

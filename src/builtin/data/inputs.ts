@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { janErrorCodes, JanError } from '../../common/errors';
 import { maxAttachmentSize } from './attachmentFiles';
+import { conversationSettingsSchema } from '../settingsSchema';
 import { maxNameLength, maxSystemPromptLength, maxTextLength, modelSchema } from './operations';
 
 const text = (limit: number) =>
@@ -32,21 +33,6 @@ const messageFields = {
   ),
 };
 
-const within = (least: number, most: number) =>
-  v.optional(v.pipe(v.number(), v.finite(), v.minValue(least), v.maxValue(most)));
-
-/** The contract's SamplingOptions. */
-const sampling = v.strictObject({
-  temperature: within(0, 2),
-  topP: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
-  topK: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000))),
-  minP: within(0, 1),
-  seed: v.optional(v.pipe(v.number(), v.safeInteger())),
-  frequencyPenalty: within(-2, 2),
-  presencePenalty: within(-2, 2),
-  repeatPenalty: within(0, 1000),
-});
-
 /** Visible text: no control characters, no halves of characters. */
 const label = (limit: number) => v.pipe(text(limit), v.minLength(1), v.regex(/^[^\p{Cc}\p{Cs}]+$/u, 'no control characters'));
 const tag = label(100);
@@ -66,7 +52,7 @@ const conversationFields = {
     ),
   ),
   workspace: v.optional(workspace),
-  settings: v.optional(sampling),
+  settings: v.optional(conversationSettingsSchema),
 };
 
 const lineNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(1));

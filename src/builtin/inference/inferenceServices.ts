@@ -1,11 +1,20 @@
 // The functions behind the names of the Inference service, over every registered backend; one of them is llama.cpp.
 // Must not know: VS Code, HTTP, how other backends work, how the plugin is registered.
 
-import type { ChatChunk, ChatRequest, EngineState, InferenceModel, InferenceService, JanApi, ModelBackend, PluginHandle } from '../../api/jan';
+import type {
+  ChatChunk,
+  EngineState,
+  InferenceModel,
+  InferenceService,
+  JanApi,
+  ModelBackend,
+  PluginHandle,
+} from '../../api/jan';
 import { JanError, toJanError } from '../../common/errors';
 import { DisposableStore, toDisposable, type Disposable } from '../../common/lifecycle';
 import type { InferencePluginOptions } from './inferencePlugin';
 import { LlamaBackend } from './llamaBackend';
+import { checkInput, requestSchemas } from './requests';
 import { RuntimeSupervisor } from './runtimeSupervisor';
 
 /** `onDidChangeEngine` at most this often, ms. */
@@ -45,11 +54,8 @@ export class InferenceServices implements InferenceService, Disposable {
   }
 
   readonly initModel: InferenceService['initModel'] = async (modelId, init) => {
-    checkModelId(modelId);
-    const contextLength: unknown = init?.contextLength;
-    if (contextLength !== undefined && !(Number.isInteger(contextLength) && (contextLength as number) > 0)) {
-      throw new JanError('invalid-argument', 'The context length is a number of tokens, at least 1.');
-    }
+    checkInput(requestSchemas.modelId, modelId);
+    checkInput(requestSchemas.load, init ?? {});
     const backend = await this.#backendOf(modelId);
     if (backend.initModel === undefined) {
       const model = (await backend.getModels()).find(({ id }) => id === modelId);
@@ -59,7 +65,7 @@ export class InferenceServices implements InferenceService, Disposable {
   };
 
   readonly stopModel: InferenceService['stopModel'] = async (modelId) => {
-    checkModelId(modelId);
+    checkInput(requestSchemas.modelId, modelId);
     // A model that no backend has any more is not loaded either, except in the engine.
     const backend = await this.#backendOf(modelId).catch(() => this.llama);
     await backend.stopModel?.(modelId);
@@ -84,10 +90,57 @@ export class InferenceServices implements InferenceService, Disposable {
   };
 
   readonly createChatCompletion: InferenceService['createChatCompletion'] = async (request, call = {}) => {
-    checkRequest(request);
-    const modelId = request.modelId ?? (await this.#defaultModelId());
-    const backend = await this.#backendOf(modelId);
+    checkInput(requestSchemas.chat, request);
+    const { backend, modelId } = await this.#route(request.modelId);
     return this.#counted(backend.createChatCompletion({ ...request, modelId }, call));
+  };
+
+  readonly createCompletion: InferenceService['createCompletion'] = async (request, call = {}) => {
+    checkInput(requestSchemas.completion, request);
+    const { backend, modelId } = await this.#route(request.modelId);
+    return this.#counted(able(backend, 'createCompletion')({ ...request, modelId }, call));
+  };
+
+  readonly createEmbeddings: InferenceService['createEmbeddings'] = async (request, call = {}) => {
+    checkInput(requestSchemas.embedding, request);
+    const { backend, modelId } = await this.#route(request.modelId, 'embeddings');
+    return able(backend, 'createEmbeddings')({ ...request, modelId }, call);
+  };
+
+  readonly rerankDocuments: InferenceService['rerankDocuments'] = async (request, call = {}) => {
+    checkInput(requestSchemas.rerank, request);
+    const { backend, modelId } = await this.#route(request.modelId, 'rerank');
+    return able(backend, 'rerankDocuments')({ ...request, modelId }, call);
+  };
+
+  readonly tokenize: InferenceService['tokenize'] = async (request, call = {}) => {
+    checkInput(requestSchemas.tokenize, request);
+    const { backend, modelId } = await this.#route(request.modelId);
+    return able(backend, 'tokenize')({ ...request, modelId }, call);
+  };
+
+  readonly detokenize: InferenceService['detokenize'] = async (request, call = {}) => {
+    checkInput(requestSchemas.detokenize, request);
+    const { backend, modelId } = await this.#route(request.modelId);
+    return able(backend, 'detokenize')({ ...request, modelId }, call);
+  };
+
+  readonly countTokens: InferenceService['countTokens'] = async (request, call = {}) => {
+    checkInput(requestSchemas.chat, request);
+    const { backend, modelId } = await this.#route(request.modelId);
+    return able(backend, 'countTokens')({ ...request, modelId }, call);
+  };
+
+  readonly applyChatTemplate: InferenceService['applyChatTemplate'] = async (request, call = {}) => {
+    checkInput(requestSchemas.chat, request);
+    const { backend, modelId } = await this.#route(request.modelId);
+    return able(backend, 'applyChatTemplate')({ ...request, modelId }, call);
+  };
+
+  readonly estimateModelMemory: InferenceService['estimateModelMemory'] = async (modelId, load) => {
+    checkInput(requestSchemas.modelId, modelId);
+    checkInput(requestSchemas.load, load ?? {});
+    return able(await this.#backendOf(modelId), 'estimateModelMemory')(modelId, load);
   };
 
   /** Keeps count of running answers and their speed. */
@@ -105,15 +158,31 @@ export class InferenceServices implements InferenceService, Disposable {
     }
   }
 
+  async #route(wanted: string | undefined, capability: 'chat' | 'embeddings' | 'rerank' = 'chat'): Promise<{ backend: ModelBackend; modelId: string }> {
+    const modelId = wanted ?? (capability === 'chat' ? await this.#defaultModelId() : await this.#modelIdFor(capability));
+    return { backend: await this.#backendOf(modelId), modelId };
+  }
+
   async #defaultModelId(): Promise<string> {
-    const ready = this.llama.running.filter(({ status }) => status === 'ready').at(-1);
-    if (ready !== undefined) {
-      return ready.modelId;
-    }
-    const models = await this.getInferenceModels();
-    const choice = models.find(({ id }) => id === this.options.starterModelId) ?? models.find(({ remote }) => !remote);
+    const models = (await this.getInferenceModels()).filter(({ capabilities }) => capabilities?.includes('chat') ?? true);
+    const ready = this.llama.running.filter(({ modelId, status }) => status === 'ready' && models.some(({ id }) => id === modelId)).at(-1);
+    const choice =
+      ready?.modelId ?? (models.find(({ id }) => id === this.options.starterModelId) ?? models.find(({ remote }) => !remote))?.id;
     if (choice === undefined) {
       throw new JanError('no-model', 'There is no model to answer with. Download one, or add a GGUF file from your disk.');
+    }
+    return choice;
+  }
+
+  async #modelIdFor(capability: 'embeddings' | 'rerank'): Promise<string> {
+    const models = (await this.getInferenceModels()).filter(({ capabilities, remote }) => !remote && capabilities?.includes(capability) === true);
+    const choice = models.find(({ loaded }) => loaded) ?? models[0];
+    if (choice === undefined) {
+      throw new JanError(
+        'unsupported',
+        `There is no model made for ${capability === 'rerank' ? 'ranking' : 'embeddings'} on this machine. Download one, or add its GGUF file.`,
+        { details: { capability } },
+      );
     }
     return choice.id;
   }
@@ -178,22 +247,23 @@ export class InferenceServices implements InferenceService, Disposable {
   }
 }
 
-function checkRequest(request: ChatRequest): void {
-  const messages: unknown = request?.messages;
-  const isMessage = (value: unknown): boolean => {
-    const { role, content } = (value ?? {}) as { role?: unknown; content?: unknown };
-    return (role === 'system' || role === 'user' || role === 'assistant') && typeof content === 'string';
-  };
-  if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) {
-    throw new JanError('invalid-argument', 'A chat needs messages, each with a role (system, user, assistant) and a text.');
-  }
-  if (request.modelId !== undefined) {
-    checkModelId(request.modelId);
-  }
-}
+type BackendFunction =
+  | 'createCompletion'
+  | 'createEmbeddings'
+  | 'rerankDocuments'
+  | 'tokenize'
+  | 'detokenize'
+  | 'countTokens'
+  | 'applyChatTemplate'
+  | 'estimateModelMemory';
 
-function checkModelId(modelId: unknown): void {
-  if (typeof modelId !== 'string' || modelId === '') {
-    throw new JanError('invalid-argument', 'A model is named by its id, a string.');
+/** A function that a backend may lack. @throws JanError `unsupported` */
+function able<K extends BackendFunction>(backend: ModelBackend, name: K): NonNullable<ModelBackend[K]> {
+  const found = backend[name];
+  if (found === undefined) {
+    throw new JanError('unsupported', `${backend.name} can’t do this (${name}). Choose a model of another backend.`, {
+      details: { backendId: backend.id, service: name },
+    });
   }
+  return found.bind(backend) as NonNullable<ModelBackend[K]>;
 }

@@ -174,7 +174,8 @@ export class LlamaBackend implements ModelBackend, Disposable {
       {
         requestId,
         modelId,
-        messages: messages.map(({ role, content }) => ({ role, content })),
+        // What a tool gave back is told to the model as the user's words, until templates are given tools.
+        messages: messages.map(({ role, content }) => ({ role: role === 'tool' ? ('user' as const) : role, content })),
         sampling: definedOnly(sampling),
         ...(maxTokens === undefined ? {} : { maxTokens }),
         ...(stop === undefined ? {} : { stop: [...stop] }),

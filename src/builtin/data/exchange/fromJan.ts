@@ -2,8 +2,10 @@
 // losing anything of a valid one.
 // Must not know: other formats, the store.
 
-import type { Attachment, SamplingOptions } from '../../../api/jan';
+import * as v from 'valibot';
+import type { Attachment, ConversationSettings } from '../../../api/jan';
 import { janErrorCodes, type JanErrorCode } from '../../../common/errors';
+import { conversationSettingsSchema } from '../../settingsSchema';
 import type { JsonObject, JsonValue } from './jsonTypes';
 import type { TreeNode } from './messageTree';
 import type { FoundMessage, PlanBuilder } from './planBuilder';
@@ -14,18 +16,6 @@ export const exportVersion = 1;
 
 const statuses = ['streaming', 'complete', 'stopped', 'failed', 'interrupted'] as const;
 const roles = ['system', 'user', 'assistant'] as const;
-
-/** From and to, both included (`topP`: 0 excluded, as in the contract). */
-const settingRanges: Readonly<Record<keyof SamplingOptions, readonly [number, number]>> = {
-  temperature: [0, 2],
-  topP: [Number.MIN_VALUE, 1],
-  topK: [0, 1000],
-  minP: [0, 1],
-  seed: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  frequencyPenalty: [-2, 2],
-  presencePenalty: [-2, 2],
-  repeatPenalty: [0, Number.MAX_VALUE],
-};
 
 /** An entry of `conversations`. */
 export async function readJanConversation(entry: JsonObject, where: string, plan: PlanBuilder): Promise<void> {
@@ -161,20 +151,23 @@ function readAttachments(list: JsonValue[] | undefined): Attachment[] | undefine
   return attachments?.length ? attachments : undefined;
 }
 
-function readSettings(value: JsonObject | undefined): SamplingOptions | undefined {
-  if (value === undefined) {
-    return undefined;
-  }
-  const settings: { -readonly [K in keyof SamplingOptions]: number } = {};
-  for (const key of Object.keys(settingRanges) as (keyof SamplingOptions)[]) {
-    const setting = asNumber(value.get(key));
-    const [least, most] = settingRanges[key];
-    const whole = key !== 'topK' && key !== 'seed';
-    if (setting !== undefined && setting >= least && setting <= most && (whole || Number.isSafeInteger(setting))) {
+/** Each setting that is valid by itself; the others are left out. */
+function readSettings(value: JsonObject | undefined): ConversationSettings | undefined {
+  const settings: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries<v.GenericSchema>(conversationSettingsSchema.entries)) {
+    const setting = toPlain(value?.get(key));
+    if (setting !== undefined && v.is(schema, setting)) {
       settings[key] = setting;
     }
   }
   return Object.keys(settings).length > 0 ? settings : undefined;
+}
+
+function toPlain(value: JsonValue | undefined): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([key, item]) => [key, toPlain(item)]));
+  }
+  return Array.isArray(value) ? value.map(toPlain) : value;
 }
 
 function readFork(value: JsonObject | undefined): { conversationId: string; messageId: string } | undefined {
