@@ -138,6 +138,10 @@ export interface ServiceConstants {
     readonly CHECK_STORE: 'checkStore';
     readonly BACKUP_STORE: 'backupStore';
     readonly RESTORE_STORE: 'restoreStore';
+    readonly EXPORT_CONVERSATIONS: 'exportConversations';
+    readonly PREVIEW_IMPORT: 'previewImport';
+    readonly IMPORT_CONVERSATIONS: 'importConversations';
+    readonly UNDO_IMPORT: 'undoImport';
   };
   readonly InferenceService: {
     readonly INFERENCE_URL: 'inferenceUrl';
@@ -285,6 +289,30 @@ export interface DataService {
    * @throws `invalid-argument` (no store there), `store-damaged`, `disk-full`, `store-…`
    */
   restoreStore(path: string): Promise<RestoreResult>;
+  /**
+   * Writes conversations into a file or a folder (docs/export-format.md). A file is replaced in one step at the end; when
+   * it fails or is cancelled, nothing is left behind. @throws `invalid-argument` (also: a place that can't be written),
+   * `disk-full`, `cancelled`, `conversation-not-found` (none of those asked for is there), `store-…`
+   */
+  exportConversations(request: ExportRequest, options?: ExchangeOptions): Promise<ExportResult>;
+  /**
+   * Reads files and folders of any known format, and compares them with the store; changes nothing. What a file is, its
+   * content says. Entries that can't be read are listed, not thrown. Only the newest preview is kept, for 30 minutes.
+   * @param paths absolute, 1…1000 @throws `invalid-argument` (also: can't be read, an archive), `cancelled`, `store-…`
+   */
+  previewImport(paths: readonly string[], options?: ExchangeOptions): Promise<ImportPreview>;
+  /**
+   * Adds what a preview showed. An early end is in the receipt, with all that was added until then; no conversation is
+   * added in part. @param previewId of the newest preview, which can be imported once
+   * @throws `invalid-argument` (no such preview any more)
+   */
+  importConversations(previewId: string, options?: ImportOptions): Promise<ImportReceipt>;
+  /**
+   * Takes an import back as one step: deletes what it created, nothing else. What is gone already is passed over.
+   * @param conversationIds of the receipt, any number @returns how many were deleted
+   * @throws `invalid-argument`, `cancelled`, `store-…`
+   */
+  undoImport(conversationIds: readonly string[], options?: ExchangeOptions): Promise<number>;
 }
 
 export interface ConversationQuery {
@@ -461,6 +489,8 @@ export interface PurgeQuery {
   readonly deletedOnly?: boolean;
   /** Pinned ones too. Default false. */
   readonly pinned?: boolean;
+  /** Only says how many there are. Default false. */
+  readonly dryRun?: boolean;
 }
 
 export interface PurgeResult {
@@ -548,6 +578,105 @@ export interface RestoreResult {
   readonly messages: number;
   readonly models: number;
   readonly attachments: number;
+}
+
+export interface ExchangeOptions extends CallOptions {
+  /** Called at most every few milliseconds. */
+  readonly onProgress?: (progress: ExchangeProgress) => void;
+}
+
+export interface ExchangeProgress {
+  /** What is being done. */
+  readonly stage: 'reading' | 'comparing' | 'writing' | 'removing';
+  readonly done: number;
+  /** Of `done`'s unit (bytes while an import is read, else conversations); absent where unknown. */
+  readonly total?: number;
+  readonly conversations: number;
+}
+
+export interface ExportRequest {
+  /** `json` can be imported again; `markdown` is for reading. */
+  readonly format: 'json' | 'markdown';
+  /** Absolute. Of the file, or (Markdown, a file a conversation) of a folder that is not there yet or empty. */
+  readonly path: string;
+  /** Default `file`; `folder` for Markdown only. */
+  readonly into?: 'file' | 'folder';
+  /** At most 100,000. Default: all conversations, archived ones too. */
+  readonly conversationIds?: readonly string[];
+  /** Of Markdown: the shown branch, or the others behind it. JSON always has all. Default `active`. */
+  readonly branches?: 'active' | 'all';
+  /** Of JSON: are the attached files' bytes put into it? Default true. */
+  readonly attachments?: boolean;
+}
+
+export interface ExportResult {
+  readonly path: string;
+  readonly conversations: number;
+  /** Of these conversations, all branches. */
+  readonly messages: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** Attachments whose bytes are not in the store any more, or damaged. */
+  readonly missingAttachments: number;
+}
+
+export type ImportSource = 'jan' | 'chatgpt' | 'claude' | 'jan-desktop' | 'continue';
+
+/** Something of a file that a person should know about: `where` names file and entry, `reason` is a sentence. */
+export interface ImportNote {
+  readonly where: string;
+  readonly reason: string;
+}
+
+export interface ImportPreview {
+  readonly id: string;
+  /** The formats that were met, most conversations first. Empty when nothing was recognised. */
+  readonly sources: readonly ImportSource[];
+  readonly conversations: number;
+  readonly messages: number;
+  /** Of `conversations`: not in the store · in it as they are · in it with other messages. */
+  readonly fresh: number;
+  readonly duplicates: number;
+  readonly changed: number;
+  /** Unix ms of the oldest creation and the newest change; absent when there is nothing. */
+  readonly from?: number;
+  readonly to?: number;
+  /** The newest first, at most 100. */
+  readonly titles: readonly ImportTitle[];
+  /** Entries that can't be imported. */
+  readonly skipped: readonly ImportNote[];
+  /** Entries that are imported, but not quite as they were. */
+  readonly adapted: readonly ImportNote[];
+  /** Notes beyond the first 1,000 of each list. */
+  readonly moreNotes: number;
+}
+
+export interface ImportTitle {
+  readonly title: string;
+  readonly messages: number;
+  readonly updatedAt: number;
+  readonly standing: 'new' | 'duplicate' | 'changed';
+}
+
+export interface ImportOptions extends ExchangeOptions {
+  /**
+   * What to do with a conversation that is here with other messages: `copy` keeps the imported state beside it; `merge`
+   * adds its messages to it, which undo can't take back; `skip`. Default `copy`.
+   */
+  readonly changed?: 'copy' | 'merge' | 'skip';
+}
+
+export interface ImportReceipt {
+  readonly outcome: 'complete' | 'cancelled' | 'failed';
+  /** Why it ended early. */
+  readonly error?: JanError;
+  /** Everything that was created, whole conversations only. For `undoImport`. */
+  readonly conversationIds: readonly string[];
+  readonly messages: number;
+  /** Left out as already there. */
+  readonly duplicates: number;
+  /** Conversations and attachments that the store refused. */
+  readonly failed: readonly ImportNote[];
 }
 
 export interface TokenUsage {

@@ -30,6 +30,10 @@ export const serviceConstants: ServiceConstants = {
     CHECK_STORE: 'checkStore',
     BACKUP_STORE: 'backupStore',
     RESTORE_STORE: 'restoreStore',
+    EXPORT_CONVERSATIONS: 'exportConversations',
+    PREVIEW_IMPORT: 'previewImport',
+    IMPORT_CONVERSATIONS: 'importConversations',
+    UNDO_IMPORT: 'undoImport',
   },
   InferenceService: {
     INFERENCE_URL: 'inferenceUrl',

@@ -29,6 +29,8 @@ const added = {
     RESTORE_CONVERSATION: 'restoreConversation', FORK_CONVERSATION: 'forkConversation', IMPORT_CONVERSATION: 'importConversation',
     PURGE_CONVERSATIONS: 'purgeConversations', SEARCH_MESSAGES: 'searchMessages', STORE_ATTACHMENT: 'storeAttachment',
     GET_ATTACHMENT: 'getAttachment', CHECK_STORE: 'checkStore', BACKUP_STORE: 'backupStore', RESTORE_STORE: 'restoreStore',
+    EXPORT_CONVERSATIONS: 'exportConversations', PREVIEW_IMPORT: 'previewImport', IMPORT_CONVERSATIONS: 'importConversations',
+    UNDO_IMPORT: 'undoImport',
   },
 } as const;
 

@@ -2,11 +2,13 @@
 // Loaded by the first call; tells everyone of changes, also of those that other windows made.
 // Must not know: VS Code, who calls, how models run.
 
-import type { JanApi } from '../../api/jan';
+import type { DataService, JanApi, PluginHandle } from '../../api/jan';
 import type { Disposable } from '../../common/lifecycle';
 import { toDisposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import type { StoreEvent } from './changeEvents';
+import { exchangeNames, type ExchangeName } from './exchange/exchangeNames';
+import type { ExchangeTarget } from './exchange/exchangeProviders';
 import type { Store } from './storeThreadMessages';
 import { registerLazily } from '../lazyProviders';
 
@@ -42,7 +44,12 @@ export function registerDataPlugin(api: JanApi, options: DataPluginOptions): Dis
     }
   };
   let store: Store | undefined;
-  registerLazily(plugin, Object.values(api.DataService), async () => {
+  registerLazily(plugin, exchangeNames, async () => {
+    const { createExchangeProviders } = await import('./exchange/exchangeProviders');
+    return createExchangeProviders(byName(plugin));
+  });
+  const storeNames = Object.values(api.DataService).filter((name): name is StoreName => !(exchangeNames as readonly string[]).includes(name));
+  registerLazily(plugin, storeNames, async () => {
     const { storeWorkerPath } = options;
     const [made, { createDataProviders }] = await Promise.all([
       storeWorkerPath === undefined
@@ -58,4 +65,19 @@ export function registerDataPlugin(api: JanApi, options: DataPluginOptions): Dis
     plugin.dispose();
     store?.close().catch((error: unknown) => options.log.warn(`store: closing: ${String(error)}`));
   });
+}
+
+type StoreName = Exclude<keyof DataService, ExchangeName>;
+
+/** The names that export and import call, in whoever's hands they are. */
+function byName(plugin: PluginHandle): ExchangeTarget {
+  return {
+    getConversations: (query) => plugin.invoke('getConversations', query),
+    getConversation: (id) => plugin.invoke('getConversation', id),
+    getConversationMessages: (id, query) => plugin.invoke('getConversationMessages', id, query),
+    importConversation: (input) => plugin.invoke('importConversation', input),
+    deleteConversations: (ids) => plugin.invoke('deleteConversations', ids),
+    storeAttachment: (bytes, meta) => plugin.invoke('storeAttachment', bytes, meta),
+    getAttachment: (id) => plugin.invoke('getAttachment', id),
+  };
 }

@@ -2,10 +2,11 @@
 // Must not know: VS Code, who calls, how the plugin is registered.
 
 import type { DataService } from '../../api/jan';
+import type { ExchangeName } from './exchange/exchangeNames';
 import { checkInput, inputSchema } from './inputs';
 import type { Store } from './storeThreadMessages';
 
-export function createDataProviders(store: Store): DataService {
+export function createDataProviders(store: Store): Omit<DataService, ExchangeName> {
   return {
     getConversations: async (query) => store.getConversations(checkInput(inputSchema.conversationQuery, query, 'query')),
     getConversation: async (id) => store.getConversation(checkInput(inputSchema.id, id, 'id')),

@@ -192,13 +192,16 @@ export class DataStore {
 
   async purgeConversations(query: PurgeQuery): Promise<PurgeResult> {
     const found = await this.#core.read((view) => view.queries.purgeable(query));
+    if (query.dryRun === true) {
+      return purgeResult(found);
+    }
     await Promise.all(
       found.map(([id]) => this.#core.change('purgeConversation', { id, at: this.#core.now() }, () => true)),
     );
     if (found.length > 0) {
       await this.#core.read(async (view) => this.#attachments.sweep(view.queries.attachments()));
     }
-    return { conversations: found.length, messages: found.reduce((sum, [, messages]) => sum + messages, 0) };
+    return purgeResult(found);
   }
   //#endregion
 
@@ -302,6 +305,10 @@ export class DataStore {
     await this.purgeConversations({ olderThan: this.#core.now() - keptAfterDeletion, deletedOnly: true });
   }
   //#endregion
+}
+
+function purgeResult(found: readonly (readonly [string, number])[]): PurgeResult {
+  return { conversations: found.length, messages: found.reduce((sum, [, messages]) => sum + messages, 0) };
 }
 
 /** The contract's interfaces as the plain, changeable objects that a record holds; what is absent stays so. */

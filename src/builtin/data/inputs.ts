@@ -80,6 +80,9 @@ const attachments = v.optional(
   ),
 );
 
+const path = v.pipe(text(4000), v.minLength(1), v.regex(/^[^\0]+$/, 'no NUL'));
+const manyIds = v.pipe(v.array(id), v.maxLength(100_000, 'at most 100,000 ids'));
+
 /** What an export holds; `null` has no place there but in `parentId`. */
 const importedConversation = v.object({
   ...conversationFields,
@@ -152,7 +155,19 @@ export const inputSchema = {
     olderThan: moment,
     deletedOnly: v.optional(v.boolean()),
     pinned: v.optional(v.boolean()),
+    dryRun: v.optional(v.boolean()),
   }),
+  exportRequest: v.object({
+    format: v.picklist(['json', 'markdown']),
+    path,
+    into: v.optional(v.picklist(['file', 'folder'])),
+    conversationIds: v.optional(manyIds),
+    branches: v.optional(v.picklist(['active', 'all'])),
+    attachments: v.optional(v.boolean()),
+  }),
+  paths: v.pipe(v.array(path), v.minLength(1), v.maxLength(1000, 'at most 1000 paths')),
+  changedChoice: v.optional(v.picklist(['copy', 'merge', 'skip'])),
+  manyIds,
   searchQuery: v.object({
     text: text(1000),
     from: v.optional(v.pipe(v.number(), v.finite())),
@@ -171,7 +186,7 @@ export const inputSchema = {
   ),
   attachmentInfo: v.object(attachmentInfo),
   attachmentId,
-  path: v.pipe(text(4000), v.minLength(1), v.regex(/^[^\0]+$/, 'no NUL')),
+  path,
 } as const;
 
 /** @throws JanError `invalid-argument` that names the argument, the field and what is wrong with it. */

@@ -2,16 +2,19 @@
 // Must not know: formats, how the store keeps anything.
 
 import { createHash } from 'node:crypto';
-import type { Attachment, ConversationImport, DataService, Message } from '../../../api/jan';
-import { JanError, toJanError } from '../../../common/errors';
-import { contentHash, type HashedMessage } from './contentHash';
 import type {
+  Attachment,
+  ConversationImport,
+  DataService,
   ExchangeOptions,
   ImportNote,
-  ImportPlan,
+  ImportOptions,
   ImportReceipt,
-  PlannedConversation,
-} from './exchangeTypes';
+  Message,
+} from '../../../api/jan';
+import { JanError, toJanError } from '../../../common/errors';
+import { contentHash, type HashedMessage } from './contentHash';
+import type { ImportPlan, PlannedConversation } from './exchangeTypes';
 import { Pacer } from './pacer';
 import { copyIdOf } from './planBuilder';
 
@@ -20,15 +23,6 @@ export type ImportTarget = Pick<
   DataService,
   'getConversations' | 'getConversationMessages' | 'importConversation' | 'deleteConversations' | 'storeAttachment'
 >;
-
-export interface ApplyImportOptions extends ExchangeOptions {
-  /**
-   * What to do with a conversation that is here with other messages (it went on, here or there): `copy` keeps the
-   * imported state beside the one that is here; `merge` adds its messages to it, which undo can't take back; `skip`.
-   * Default `copy`.
-   */
-  readonly changed?: 'copy' | 'merge' | 'skip';
-}
 
 /** Most ids that one call takes. */
 const idsPerQuery = 250;
@@ -86,7 +80,7 @@ export async function markDuplicates(data: ImportTarget, plan: ImportPlan, optio
 export async function applyImport(
   data: ImportTarget,
   plan: ImportPlan,
-  options: ApplyImportOptions = {},
+  options: ImportOptions = {},
 ): Promise<ImportReceipt> {
   const pacer = new Pacer(options.signal);
   const conversationIds: string[] = [];
@@ -187,17 +181,25 @@ async function importInParts(
   return { created, messages: added };
 }
 
-/** Takes an import back: deletes what it created. What is gone already is passed over. @throws what the store says */
-export async function undoImport(data: ImportTarget, receipt: ImportReceipt, options: ExchangeOptions = {}): Promise<void> {
-  const ids = receipt.conversationIds;
+/**
+ * Takes an import back: deletes what it created. What is gone already is passed over.
+ * @returns how many were deleted. @throws what the store says
+ */
+export async function undoImport(
+  data: ImportTarget,
+  { conversationIds: ids }: Pick<ImportReceipt, 'conversationIds'>,
+  options: ExchangeOptions = {},
+): Promise<number> {
+  let deleted = 0;
   for (let at = 0; at < ids.length; at += idsPerDelete) {
     if (options.signal?.aborted) {
       throw new JanError('cancelled', 'Cancelled.');
     }
-    await data.deleteConversations(ids.slice(at, at + idsPerDelete));
+    deleted += (await data.deleteConversations(ids.slice(at, at + idsPerDelete))).length;
     const done = Math.min(ids.length, at + idsPerDelete);
     options.onProgress?.({ stage: 'removing', done, total: ids.length, conversations: done });
   }
+  return deleted;
 }
 
 /** Bytes that are not what they say, or that the store refuses, are left out; the reference stays. */

@@ -1,10 +1,7 @@
 // The forms that export and import speak: what was read from a file (a plan), and what is written into one.
 // Must not know: any file format, files, the store.
 
-import type { Conversation, Message } from '../../../api/jan';
-import type { JanError } from '../../../common/errors';
-
-export type ImportSource = 'jan' | 'chatgpt' | 'claude' | 'jan-desktop' | 'continue';
+import type { Conversation, ImportNote, ImportSource, Message } from '../../../api/jan';
 
 /** One file of an import: bytes (or text) from its beginning each time it is opened. */
 export interface ImportFile {
@@ -13,12 +10,6 @@ export interface ImportFile {
   /** Bytes, where known: for progress only. */
   readonly size?: number;
   open(): AsyncIterable<Uint8Array | string>;
-}
-
-/** Something of a file that a person should know about: `where` names file and entry, `reason` is a sentence. */
-export interface ImportNote {
-  readonly where: string;
-  readonly reason: string;
 }
 
 export interface PlannedMessage extends Omit<Message, 'conversationId' | 'parentId'> {
@@ -89,32 +80,3 @@ export const defaultLimits: ImportLimits = {
   characters: 512 * 1024 * 1024,
   notes: 1000,
 };
-
-export interface ExchangeProgress {
-  /** What is being done. */
-  readonly stage: 'reading' | 'comparing' | 'writing' | 'removing';
-  readonly done: number;
-  /** Of `done`'s unit (bytes while reading, else conversations); absent where unknown. */
-  readonly total?: number;
-  readonly conversations: number;
-}
-
-export interface ExchangeOptions {
-  /** Ends the work with JanError `cancelled` (applyImport: with a receipt of what was done). */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: ExchangeProgress) => void;
-}
-
-/** What `undoImport` needs, and what the user is told. */
-export interface ImportReceipt {
-  readonly outcome: 'complete' | 'cancelled' | 'failed';
-  /** Why it ended early. */
-  readonly error?: JanError;
-  /** Everything that was created, whole conversations only. */
-  readonly conversationIds: readonly string[];
-  readonly messages: number;
-  /** Left out as already there. */
-  readonly duplicates: number;
-  /** Conversations and attachments that the store refused. */
-  readonly failed: readonly ImportNote[];
-}

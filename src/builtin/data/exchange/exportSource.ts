@@ -1,9 +1,8 @@
 // Reads the conversations that are to be exported, one after the other, through the Data service's names.
 // Must not know: the formats, where the export goes.
 
-import type { Conversation, DataService, Message } from '../../../api/jan';
+import type { Conversation, DataService, ExchangeOptions, Message } from '../../../api/jan';
 import { isJanError, JanError } from '../../../common/errors';
-import type { ExchangeOptions } from './exchangeTypes';
 
 export type ExportTarget = Pick<DataService, 'getConversations' | 'getConversation' | 'getConversationMessages'>;
 

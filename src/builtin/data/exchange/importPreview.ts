@@ -1,28 +1,11 @@
 // What the user sees of a plan before saying yes: counts, titles, dates, what is left out.
 // Must not know: formats, the store.
 
-import type { ImportNote, ImportPlan, ImportSource } from './exchangeTypes';
+import type { ImportPreview } from '../../../api/jan';
+import type { ImportPlan } from './exchangeTypes';
 import { asLine } from './values';
 
-export interface ImportPreview {
-  readonly sources: readonly ImportSource[];
-  readonly conversations: number;
-  readonly messages: number;
-  /** Of `conversations`: not in the store; in it as they are; in it with other messages. All new until compared. */
-  readonly fresh: number;
-  readonly duplicates: number;
-  readonly changed: number;
-  /** Unix ms of the oldest and the newest change; absent when there is nothing. */
-  readonly from?: number;
-  readonly to?: number;
-  /** The newest first, at most 100. */
-  readonly titles: readonly { readonly title: string; readonly messages: number; readonly updatedAt: number; readonly standing: 'new' | 'duplicate' | 'changed' }[];
-  readonly skipped: readonly ImportNote[];
-  readonly adapted: readonly ImportNote[];
-  readonly moreNotes: number;
-}
-
-export function previewImport(plan: ImportPlan): ImportPreview {
+export function previewOf(plan: ImportPlan): Omit<ImportPreview, 'id'> {
   let messages = 0;
   let from = Infinity;
   let to = -Infinity;

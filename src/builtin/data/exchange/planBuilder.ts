@@ -3,10 +3,10 @@
 // Must not know: any format, the store.
 
 import { createHash } from 'node:crypto';
-import type { Conversation, Message } from '../../../api/jan';
+import type { Conversation, ImportNote, ImportSource, Message } from '../../../api/jan';
 import { isUuid } from '../../../common/uuid';
 import { contentHash } from './contentHash';
-import type { ImportLimits, ImportNote, ImportPlan, ImportSource, PlannedConversation, PlannedMessage } from './exchangeTypes';
+import type { ImportLimits, ImportPlan, PlannedConversation, PlannedMessage } from './exchangeTypes';
 import { arrangeTree, type Placed, type TreeNode } from './messageTree';
 import type { Pacer } from './pacer';
 import { asLine } from './values';

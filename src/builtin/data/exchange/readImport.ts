@@ -4,9 +4,9 @@
 // JSON is parsed here, in pieces (jsonReader.ts), rather than by JSON.parse in a worker: a worker's result would have to
 // be copied into this thread in one go, which holds the event loop as long, and the whole file would be in memory twice.
 
+import type { ExchangeOptions } from '../../../api/jan';
 import {
   defaultLimits,
-  type ExchangeOptions,
   type ImportFile,
   type ImportLimits,
   type ImportPlan,

@@ -1,8 +1,7 @@
 // Writes conversations as our JSON (docs/export-format.md), in pieces, whatever their size.
 // Must not know: files, the store.
 
-import type { Attachment } from '../../../api/jan';
-import type { ExchangeOptions } from './exchangeTypes';
+import type { Attachment, ExchangeOptions } from '../../../api/jan';
 import type { ExportedConversation } from './exportSource';
 import { exportFormat, exportVersion } from './fromJan';
 import { Pacer, pieceLength } from './pacer';

@@ -1,8 +1,7 @@
 // Writes a conversation as a Markdown document that reads well anywhere: front matter, then a section a message.
 // Must not know: files, the store.
 
-import type { Conversation, Message } from '../../../api/jan';
-import type { ExchangeOptions } from './exchangeTypes';
+import type { Conversation, ExchangeOptions, Message } from '../../../api/jan';
 import type { ExportedConversation } from './exportSource';
 import { Pacer, pieceLength } from './pacer';
 import { asLine, asMarkdownLabel } from './values';
@@ -10,6 +9,8 @@ import { asLine, asMarkdownLabel } from './values';
 export interface MarkdownExportOptions extends ExchangeOptions {
   /** `active`: from the first message to the shown end. `all`: the others behind it. Default `active`. */
   readonly branches?: 'active' | 'all';
+  /** Front matter, or (where the document does not begin with this conversation) a line with the dates. Default true. */
+  readonly frontMatter?: boolean;
   /** The models' reasoning, as quotes before their answers. Default true. */
   readonly reasoning?: boolean;
 }
@@ -30,8 +31,13 @@ export async function* exportMarkdown(
   pacer.throwIfCancelled();
   const all = options.branches === 'all';
   const tree = new Branches(conversation, messages);
-  yield frontMatter(conversation, messages, all);
+  if (options.frontMatter !== false) {
+    yield frontMatter(conversation, messages, all);
+  }
   yield `# ${asMarkdownLabel(conversation.name, 500) || 'New conversation'}\n`;
+  if (options.frontMatter === false) {
+    yield `\n*${[conversation.createdAt, conversation.updatedAt].map(isoTime).filter((time) => time !== '').join(' – ')}*\n`;
+  }
   if (conversation.systemPrompt) {
     yield `\n**Instructions**\n\n`;
     yield* quote(conversation.systemPrompt, pacer);

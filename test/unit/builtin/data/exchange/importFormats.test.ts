@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { ImportPlan, PlannedConversation } from '../../../../../src/builtin/data/exchange/exchangeTypes';
-import { previewImport } from '../../../../../src/builtin/data/exchange/importPreview';
+import { previewOf } from '../../../../../src/builtin/data/exchange/importPreview';
 import { readImport } from '../../../../../src/builtin/data/exchange/readImport';
 import { fixtureFile, memoryFile } from '../../../../fixtures/exchange/exchangeFixture';
 
@@ -116,7 +116,7 @@ describe('Import of known formats', () => {
 
   it('previews counts, titles and dates', async () => {
     const plan = await readImport([fixtureFile('chatgpt/conversations.json'), fixtureFile('claude/conversations.json')]);
-    const preview = previewImport(plan);
+    const preview = previewOf(plan);
     assert.deepEqual([preview.conversations, preview.messages, preview.fresh, preview.skipped.length], [2, 8, 2, 1]);
     assert.deepEqual(preview.titles.map(({ title }) => title), ['Release notes', 'Sorting a list in Python']);
     assert.deepEqual([preview.from, preview.to], [1713456789123, Date.parse('2025-05-02T09:13:05.654Z')]);
