@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { ensureBrowser } from '../../scripts/dev/browser.mjs';
 import { node24Path, repositoryRoot } from '../../scripts/dev/node24.mjs';
 
 /**
@@ -11,6 +12,7 @@ import { node24Path, repositoryRoot } from '../../scripts/dev/node24.mjs';
  * @property {string} command
  * @property {string[]} args
  * @property {string} [absent] why there is nothing to run
+ * @property {() => Promise<unknown>} [prepare] what it needs of the machine; it runs even if that is not to be had
  * @property {number} limitMinutes
  */
 
@@ -18,17 +20,24 @@ const inRepository = (...parts) => path.join(repositoryRoot, ...parts);
 const mocha = inRepository('node_modules', 'mocha', 'bin', 'mocha.js');
 const reporter = inRepository('test', 'runner', 'countingReporter.cjs');
 
+/** The randomised tests that `--soak` makes long take hours at most. */
+const soakMinutes = 6 * 60;
+
 /**
- * @param {{ grep?: string }} options
+ * @param {{ grep?: string, soak?: boolean }} options
  * @returns {Phase[]}
  */
-export function phases({ grep }) {
+export function phases({ grep, soak = false }) {
   return [
     check('build'),
     check('typecheck'),
     check('lint'),
     check('check:manifest'),
-    mochaPhase('unit', { grep, timeoutMs: 20_000, limitMinutes: 15 }),
+    // The page is tested in a browser there: on a fresh machine it is installed before, not only for the e2e phase.
+    {
+      ...mochaPhase('unit', { grep, timeoutMs: 20_000, limitMinutes: soak ? soakMinutes : 15 }),
+      prepare: () => ensureBrowser(),
+    },
     mochaPhase('contract', { grep, timeoutMs: 20_000, limitMinutes: 5 }),
     {
       name: 'host',

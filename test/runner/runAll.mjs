@@ -11,7 +11,7 @@ const { runPhase } = await import('./runPhase.mjs');
 const { values } = parseArgs({
   options: { only: { type: 'string' }, grep: { type: 'string' }, soak: { type: 'boolean', default: false } },
 });
-const all = phases({ grep: values.grep });
+const all = phases({ grep: values.grep, soak: values.soak });
 const only = values.only?.split(',').map((name) => name.trim());
 const unknown = only?.filter((name) => !all.some((phase) => phase.name === name)) ?? [];
 if (unknown.length > 0) {
@@ -53,6 +53,10 @@ for (const phase of chosen) {
     failed += 1;
     continue;
   }
+  await phase.prepare?.().catch((error) => {
+    console.log(error.message);
+    lines.push(`${phase.name}: not all that it needs is here: ${error.message.split('\n')[0]}`);
+  });
   const result = await runPhase(phase, environment);
   passed += result.passed;
   failed += result.failed;
