@@ -4,9 +4,10 @@
 // Why from npm: the package `code-server` contains a built VS Code, and a package registry is reachable in many places
 // where Microsoft's download server is not. Of it only lib/vscode is used; code-server's own front is not started.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { installOnce } from './cache.mjs';
 import { linkExtensions } from './linkExtensions.mjs';
 import { environmentWithNode24, node24Path } from './node24.mjs';
@@ -185,6 +186,21 @@ export async function startVSCodeServer({
     processes: guarded.processes,
     stop: guarded.stop,
   };
+}
+
+/**
+ * Installs a .vsix as a user does.
+ *
+ * @param {string} vsix absolute path
+ * @param {{ dataDir: string, extensionsDir: string, log?: (line: string) => void }} options of a server that is not running
+ */
+export async function installVsix(vsix, { dataDir, extensionsDir, log = console.log }) {
+  const root = await ensureVSCodeServer(log);
+  const args = ['--accept-server-license-terms', '--server-data-dir', dataDir, '--extensions-dir', extensionsDir, '--install-extension', vsix];
+  await promisify(execFile)(node24Path(), [path.join(root, 'out', 'server-main.js'), ...args], {
+    cwd: root,
+    env: withoutNodeFlags(environmentWithNode24()),
+  });
 }
 
 /** NODE_OPTIONS and VS Code's own variables of an outer VS Code (its terminal sets them) would confuse an inner one. */

@@ -15,5 +15,5 @@ export const repositoryRoot = process.cwd();
 const load = async <T>(name: string): Promise<T> =>
   (await import(pathToFileURL(path.join(repositoryRoot, 'scripts', 'dev', name)).href)) as T;
 
-export const { startVSCodeServer, windowUrl } = await load<typeof serverModule>('vscodeServer.mjs');
+export const { installVsix, startVSCodeServer, windowUrl } = await load<typeof serverModule>('vscodeServer.mjs');
 export const { launchBrowser } = await load<typeof browserModule>('browser.mjs');

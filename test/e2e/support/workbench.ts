@@ -6,13 +6,15 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, BrowserContext } from 'playwright-core';
 import type { ProcessEntry, VSCodeServer } from './devTools';
-import { launchBrowser, startVSCodeServer, windowUrl } from './devTools';
+import { installVsix, launchBrowser, repositoryRoot, startVSCodeServer, windowUrl } from './devTools';
 import { waitUntil } from './waitUntil';
 import { WorkbenchWindow } from './workbenchWindow';
 
 export interface WorkbenchOptions {
   /** Absolute folders of extensions, used as if they were installed. The first one is "the" extension of `janFrame()`. */
   readonly extensions: readonly string[];
+  /** Absolute paths of .vsix files to install, as a user does. */
+  readonly packages?: readonly string[];
   /** Absolute. Default: an empty folder named `workspace` in the profile. */
   readonly workspaceFolder?: string;
   /** User settings on top of quiet defaults. */
@@ -51,6 +53,9 @@ export async function startWorkbench(options: WorkbenchOptions): Promise<Workben
     fs.mkdirSync(folder, { recursive: true });
     fs.writeFileSync(path.join(folder, 'settings.json'), settings);
   }
+  for (const vsix of options.packages ?? []) {
+    await installVsix(vsix, { dataDir: profileDir, extensionsDir: path.join(profileDir, 'extensions') });
+  }
   const server = await startVSCodeServer({
     dataDir: profileDir,
     extensionsDir: path.join(profileDir, 'extensions'),
@@ -81,9 +86,9 @@ export class Workbench {
     readonly options: WorkbenchOptions,
   ) {}
 
-  /** `publisher.name` of the first extension. */
+  /** `publisher.name` of the first extension; of ours when there are only packages. */
   get extensionId(): string {
-    const manifest = path.join(this.options.extensions[0] ?? '', 'package.json');
+    const manifest = path.join(this.options.extensions[0] ?? repositoryRoot, 'package.json');
     const { publisher, name } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as { publisher: string; name: string };
     return `${publisher}.${name}`;
   }
