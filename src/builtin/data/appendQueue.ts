@@ -171,6 +171,12 @@ export class AppendQueue {
       throw Object.assign(new Error('The journal may not be written.'), { code: 'EACCES' });
     }
     journal.retain();
+    try {
+      await journal.secure(this.files, this.directory);
+    } catch (error) {
+      await journal.release();
+      throw error;
+    }
     return journal;
   }
 }

@@ -389,6 +389,7 @@ export class Follower {
       throw new Stale(`${journalName(generation)} does not follow the seal`);
     }
     position.sealedBytes.set(journal.generation, journal.offset);
+    next.follow(journal);
     position.journal = next;
     position.seal = undefined;
     await journal.release();

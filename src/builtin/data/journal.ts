@@ -68,6 +68,8 @@ export class Journal {
   #size = 0;
   #wanted = 0;
   #users = 1;
+  #before: Journal | undefined;
+  #secured = false;
 
   private constructor(
     readonly generation: number,
@@ -113,8 +115,30 @@ export class Journal {
   async release(): Promise<void> {
     this.#users -= 1;
     if (this.#users === 0) {
-      await this.file.close();
+      await Promise.all([this.file.close(), this.#letGoOfBefore()]);
     }
+  }
+
+  /** Keeps the journal whose seal leads to this one, for {@link secure}. */
+  follow(before: Journal): void {
+    before.retain();
+    this.#before = before;
+  }
+
+  /**
+   * To be called before a record is appended. A record counts only if a power failure leaves the file its name and the
+   * journal before it its seal; another window may have made both a moment ago, and not have synced them yet.
+   */
+  async secure(files: StoreFiles, directory: string): Promise<void> {
+    if (this.#secured) {
+      return;
+    }
+    if (this.#before?.writable === true) {
+      await this.#before.file.sync();
+    }
+    await files.syncDirectory(directory);
+    this.#secured = true;
+    await this.#letGoOfBefore();
   }
 
   /** Looks at the file. `lost`: it shrank or was deleted, so what was read of it is not to be relied on. */
@@ -144,6 +168,12 @@ export class Journal {
       damage: scan.damage.map(({ start, end }) => ({ start: base + start, end: base + end })),
       atEnd: reachedEnd,
     };
+  }
+
+  async #letGoOfBefore(): Promise<void> {
+    const before = this.#before;
+    this.#before = undefined;
+    await before?.release();
   }
 
   /** The id of the seal that this journal follows, by its first record; undefined when that is damaged. */

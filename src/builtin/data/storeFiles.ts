@@ -73,9 +73,20 @@ class NodeStoreFile implements StoreFile {
 /** File systems without hard links (FAT, some network drives) say one of these. */
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']);
 
+/** With one of these a file system says that it cannot sync folders at all (some network drives). */
+const cannotSync = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
 export const nodeStoreFiles: StoreFiles = {
   async makeDirectory(directory) {
-    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
+    const first = await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first !== undefined) {
+      // A power failure must not take the folder away with all that was saved in it.
+      let made = path.resolve(directory);
+      do {
+        made = path.dirname(made);
+        await this.syncDirectory(made);
+      } while (made.length >= first.length);
+    }
   },
 
   list(directory) {
@@ -145,7 +156,11 @@ export const nodeStoreFiles: StoreFiles = {
     }
     const handle = await fs.promises.open(directory, 'r');
     try {
-      await handle.sync();
+      await handle.sync().catch((error: unknown) => {
+        if (!cannotSync.has(errorCodeOf(error))) {
+          throw error;
+        }
+      });
     } finally {
       await handle.close();
     }
