@@ -67,6 +67,7 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       runtimeEntry: shipped('dist/runtime.mjs'),
       runtimeDirectory: runtimeDirectory(storage),
       starterModelId: starterModel.id,
+      modelSettings: (modelId) => setting<Record<string, unknown>>('modelSettings', {})[modelId],
       openEndpoint: () => gateway.start(),
     }),
   );

@@ -3,6 +3,7 @@
 // Must not know: the store, backends.
 
 import * as v from 'valibot';
+import type { ConversationSettings } from '../api/jan';
 
 const text = (limit: number) => v.pipe(v.string(), v.maxLength(limit, `at most ${limit} characters`));
 
@@ -48,6 +49,28 @@ export const conversationSettingsSchema = v.strictObject({
   ...settingsEntries,
   load: v.optional(v.strictObject(loadOptionsEntries)),
 });
+
+/** The settings that are valid, each by itself; the others are left out. @param value from a file, or a user's setting */
+export function validSettings(value: Readonly<Record<string, unknown>>): ConversationSettings {
+  return validEntries(conversationSettingsSchema.entries, value);
+}
+
+function validEntries(entries: Readonly<Record<string, v.GenericSchema>>, value: Readonly<Record<string, unknown>>): ConversationSettings {
+  const valid: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(entries)) {
+    const entry = value[key];
+    if (entry !== undefined && v.is(schema, entry)) {
+      valid[key] = entry;
+    } else if (key === 'load' && isRecord(entry)) {
+      valid[key] = validEntries(loadOptionsEntries, entry);
+    }
+  }
+  return valid;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** For a request, which has more fields than these. */
 export const requestSettingsEntries = {

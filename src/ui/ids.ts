@@ -26,6 +26,7 @@ export const commandIds = {
   forgetModel: 'jan.forgetModel',
   revealModelFile: 'jan.revealModelFile',
   copyModelId: 'jan.copyModelId',
+  modelSettings: 'jan.modelSettings',
   refreshModels: 'jan.refreshModels',
   showActions: 'jan.showActions',
   copyEndpoint: 'jan.copyEndpoint',
@@ -67,6 +68,7 @@ export interface CommandSignatures {
   [commandIds.forgetModel]: (target?: ModelTarget) => Promise<void>;
   [commandIds.revealModelFile]: (target?: ModelTarget) => Promise<void>;
   [commandIds.copyModelId]: (target?: ModelTarget) => Promise<void>;
+  [commandIds.modelSettings]: (target?: ModelTarget) => Promise<void>;
   [commandIds.refreshModels]: () => Promise<void>;
   [commandIds.showActions]: () => Promise<void>;
   [commandIds.copyEndpoint]: () => Promise<void>;
@@ -82,6 +84,7 @@ export interface CommandSignatures {
 export const settingIds = {
   systemPrompt: 'jan.chat.systemPrompt',
   temperature: 'jan.chat.temperature',
+  modelSettings: 'jan.modelSettings',
   modelsDirectory: 'jan.models.directory',
   hubUrl: 'jan.hub.url',
   statusBarShow: 'jan.statusBar.show',
@@ -98,6 +101,8 @@ export interface SettingTypes {
   /** 0…2. */
   [settingIds.temperature]: number;
   /** Absolute path. Empty: the extension's own storage. */
+  /** Model id → its settings; unchecked. */
+  [settingIds.modelSettings]: Readonly<Record<string, unknown>>;
   [settingIds.modelsDirectory]: string;
   [settingIds.hubUrl]: string;
   [settingIds.statusBarShow]: StatusBarShow;

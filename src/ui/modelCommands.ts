@@ -8,6 +8,7 @@ import type { Disposable } from '../common/lifecycle';
 import { DisposableStore } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForDownloadedModel, askForModel, askForRunningModel } from './askForModel';
+import { editModelSettings } from './editModelSettings';
 import { commandIds, viewIds, type ModelTarget } from './ids';
 import { withErrors } from './showError';
 import { registerCommand, runCommand } from './vscodeIds';
@@ -97,7 +98,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
 
   const removable = (model: Model): boolean => model.source !== 'starter' && model.source !== 'backend';
   const on = (
-    id: 'jan.loadModel' | 'jan.unloadModel' | 'jan.deleteModel' | 'jan.forgetModel' | 'jan.revealModelFile' | 'jan.copyModelId',
+    id: 'jan.loadModel' | 'jan.unloadModel' | 'jan.deleteModel' | 'jan.forgetModel' | 'jan.revealModelFile' | 'jan.copyModelId' | 'jan.modelSettings',
     ask: () => Promise<string | undefined>,
     act: (modelId: string) => Promise<unknown>,
   ): void => {
@@ -134,6 +135,14 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     async (modelId) => {
       await vscode.env.clipboard.writeText(modelId);
       vscode.window.setStatusBarMessage(l10n.t('Copied: {0}', modelId), 3000);
+    },
+  );
+  on(
+    commandIds.modelSettings,
+    () => askForDownloadedModel(api, l10n.t('Model Settings'), () => true),
+    async (modelId) => {
+      const models = await api.inference.getInferenceModels();
+      await editModelSettings(modelId, models.find(({ id }) => id === modelId)?.name ?? modelId);
     },
   );
   owned.add(registerCommand(commandIds.addModelFile, () => withErrors(addFiles, log)));

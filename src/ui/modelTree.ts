@@ -6,8 +6,10 @@ import type { JanApi } from '../api/jan';
 import { Emitter } from '../common/events';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
+import { readModelSettings } from './editModelSettings';
 import { contextKeys, viewIds } from './ids';
 import { ModelCatalog, type CatalogChange } from './modelCatalog';
+import { describeSettings } from './modelSettingFields';
 import { buildModelTree, tooltipMarkdown, walk, type ModelNode } from './modelTreeItems';
 import { withErrors } from './showError';
 import { setContextKey } from './vscodeIds';
@@ -95,7 +97,7 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
   /** Tooltips are made when the pointer rests on an item, from what is known then. */
   resolveTreeItem(item: vscode.TreeItem, given: ModelNode): vscode.TreeItem {
     const node = this.#nodes.get(given.id) ?? given;
-    item.tooltip = node.kind === 'group' ? node.label : new vscode.MarkdownString(tooltipMarkdown(node));
+    item.tooltip = node.kind === 'group' ? node.label : new vscode.MarkdownString(tooltipMarkdown(node, settingRows(node)));
     return item;
   }
 
@@ -163,4 +165,9 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
   dispose(): void {
     this.#store.dispose();
   }
+}
+
+/** What the user set for the model, so that an override is seen where the model is. */
+function settingRows({ modelId }: ModelNode): readonly (readonly [string, string])[] {
+  return modelId === undefined ? [] : describeSettings(readModelSettings(modelId), vscode.l10n);
 }

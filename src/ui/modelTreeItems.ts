@@ -233,9 +233,9 @@ function problemNode(problem: CatalogProblem, l10n: Localise): ModelNode {
   };
 }
 
-/** A node's tooltip as Markdown; whatever came from a file or the network is escaped. */
-export function tooltipMarkdown(node: ModelNode): string {
-  const rows = (node.facts?.() ?? []).map(([name, value]) => `| ${escapeMarkdown(name)} | ${escapeMarkdown(value)} |`);
+/** A node's tooltip as Markdown; whatever came from a file or the network is escaped. @param more rows below its own */
+export function tooltipMarkdown(node: ModelNode, more: readonly (readonly [string, string])[] = []): string {
+  const rows = [...(node.facts?.() ?? []), ...more].map(([name, value]) => `| ${escapeMarkdown(name)} | ${escapeMarkdown(value)} |`);
   const parts = [`**${escapeMarkdown(node.label)}**`];
   if (rows.length > 0) {
     parts.push(['| | |', '|:--|:--|', ...rows].join('\n'));

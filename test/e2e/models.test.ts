@@ -60,6 +60,27 @@ describe('models, end to end', function () {
     await waitUntil('it is unloaded', async () => (await window.treeItem('ready').count()) === 0);
   });
 
+  it('keeps settings of a model, and answers by them', async () => {
+    await window.runCommand('Jan: Model Settings…');
+    await window.pick('Jan Guide');
+    await window.pick('Longest answer, tokens');
+    const input = window.quickInput().locator('input').first();
+    await input.fill('none');
+    await window.quickInput().getByText(/whole number from 1/).waitFor();
+    await window.answer('3');
+    await window.quickInput().getByText('Settings of Jan Guide').waitFor();
+    await window.page.keyboard.press('Escape');
+    const chat = await ChatPanel.open(window);
+    const short = await chat.ask('What is Jan?');
+    assert.ok(short.length > 0 && short.length < 30, short);
+    await window.runCommand('Jan: Model Settings…');
+    await window.pick('Jan Guide');
+    await window.pick('Reset all');
+    await window.page.keyboard.press('Escape');
+    await chat.newConversation();
+    assert.ok((await chat.ask('What is Jan?')).length > 60);
+  });
+
   it('searches, downloads with progress, verifies, and chats with the result', async () => {
     await window.runCommand('Jan: Search Models');
     const input = window.quickInput().locator('input').first();

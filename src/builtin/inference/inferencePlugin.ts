@@ -8,6 +8,7 @@ import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { registerLazily } from '../lazyProviders';
 import type { InferenceServices } from './inferenceServices';
+import type { ReadModelSettings } from './modelSettings';
 
 export interface InferencePluginOptions {
   readonly log: Logger;
@@ -17,6 +18,8 @@ export interface InferencePluginOptions {
   readonly runtimeDirectory: string;
   /** The model that answers when none was chosen and none is loaded. */
   readonly starterModelId: string;
+  /** What the user set for a model. Default: nothing. */
+  readonly modelSettings?: ReadModelSettings;
   /** Starts the HTTP endpoint of this window. */
   readonly openEndpoint: () => Promise<InferenceEndpoint>;
   /** Default: this process' executable. */

@@ -4,6 +4,7 @@
 import type {
   ChatChunk,
   EngineState,
+  GenerationRequest,
   InferenceModel,
   InferenceService,
   JanApi,
@@ -14,6 +15,7 @@ import { JanError, toJanError } from '../../common/errors';
 import { DisposableStore, toDisposable, type Disposable } from '../../common/lifecycle';
 import type { InferencePluginOptions } from './inferencePlugin';
 import { LlamaBackend } from './llamaBackend';
+import { withModelLoadOptions, withModelSettings } from './modelSettings';
 import { checkInput, requestSchemas } from './requests';
 import { RuntimeSupervisor } from './runtimeSupervisor';
 
@@ -61,7 +63,7 @@ export class InferenceServices implements InferenceService, Disposable {
       const model = (await backend.getModels()).find(({ id }) => id === modelId);
       return { modelId, name: model?.name ?? modelId, backendId: backend.id, status: 'ready' };
     }
-    return backend.initModel(modelId, init);
+    return backend.initModel(modelId, withModelLoadOptions(init, this.#settingsOf(modelId)));
   };
 
   readonly stopModel: InferenceService['stopModel'] = async (modelId) => {
@@ -92,13 +94,13 @@ export class InferenceServices implements InferenceService, Disposable {
   readonly createChatCompletion: InferenceService['createChatCompletion'] = async (request, call = {}) => {
     checkInput(requestSchemas.chat, request);
     const { backend, modelId } = await this.#route(request.modelId);
-    return this.#counted(backend.createChatCompletion({ ...request, modelId }, call));
+    return this.#counted(backend.createChatCompletion(this.#completed(request, modelId), call));
   };
 
   readonly createCompletion: InferenceService['createCompletion'] = async (request, call = {}) => {
     checkInput(requestSchemas.completion, request);
     const { backend, modelId } = await this.#route(request.modelId);
-    return this.#counted(able(backend, 'createCompletion')({ ...request, modelId }, call));
+    return this.#counted(able(backend, 'createCompletion')(this.#completed(request, modelId), call));
   };
 
   readonly createEmbeddings: InferenceService['createEmbeddings'] = async (request, call = {}) => {
@@ -128,20 +130,29 @@ export class InferenceServices implements InferenceService, Disposable {
   readonly countTokens: InferenceService['countTokens'] = async (request, call = {}) => {
     checkInput(requestSchemas.chat, request);
     const { backend, modelId } = await this.#route(request.modelId);
-    return able(backend, 'countTokens')({ ...request, modelId }, call);
+    return able(backend, 'countTokens')(this.#completed(request, modelId), call);
   };
 
   readonly applyChatTemplate: InferenceService['applyChatTemplate'] = async (request, call = {}) => {
     checkInput(requestSchemas.chat, request);
     const { backend, modelId } = await this.#route(request.modelId);
-    return able(backend, 'applyChatTemplate')({ ...request, modelId }, call);
+    return able(backend, 'applyChatTemplate')(this.#completed(request, modelId), call);
   };
 
   readonly estimateModelMemory: InferenceService['estimateModelMemory'] = async (modelId, load) => {
     checkInput(requestSchemas.modelId, modelId);
     checkInput(requestSchemas.load, load ?? {});
-    return able(await this.#backendOf(modelId), 'estimateModelMemory')(modelId, load);
+    return able(await this.#backendOf(modelId), 'estimateModelMemory')(modelId, withModelLoadOptions(load, this.#settingsOf(modelId)));
   };
+
+  /** With the model's id and what the user set for it. */
+  #completed<R extends GenerationRequest>(request: R, modelId: string): R & { readonly modelId: string } {
+    return { ...withModelSettings(request, this.#settingsOf(modelId)), modelId };
+  }
+
+  #settingsOf(modelId: string): unknown {
+    return this.options.modelSettings?.(modelId);
+  }
 
   /** Keeps count of running answers and their speed. */
   async *#counted(chunks: AsyncIterable<ChatChunk>): AsyncGenerator<ChatChunk> {

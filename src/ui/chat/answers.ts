@@ -13,7 +13,7 @@ export interface AnswersOptions {
   readonly api: Pick<JanApi, 'data' | 'inference'>;
   readonly log: Logger;
   readonly flushMs: number;
-  readonly settings: () => ChatSettings;
+  readonly settings: (modelId: string | undefined) => ChatSettings;
   /** Something about the answers has changed. */
   readonly onChange: () => void;
   /** A message was made (`isNew`) or ended. */
@@ -66,7 +66,7 @@ export class Answers implements Disposable {
     try {
       const all = await this.options.api.data.getConversationMessages(conversation.id, { branch: 'all' });
       const path = new MessageTree(all).pathTo(parentId);
-      const request = createChatRequest(path, modelId, conversation.systemPrompt, this.options.settings());
+      const request = createChatRequest(path, modelId, conversation.systemPrompt, this.options.settings(modelId));
       const message = await this.options.api.data.createMessage({
         conversationId: conversation.id,
         parentId,

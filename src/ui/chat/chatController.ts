@@ -25,7 +25,7 @@ export interface ChatControllerOptions {
   /** Per workspace: the open conversation, the chosen model and the drafts. */
   readonly memory: ChatMemory;
   readonly surroundings: ChatSurroundings;
-  readonly settings: () => ChatSettings;
+  readonly settings: (modelId: string | undefined) => ChatSettings;
   /** ms; the defaults are for use, the option for tests. */
   readonly times?: Partial<typeof defaultTimes>;
 }

@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
+import { readModelSettings } from '../editModelSettings';
 import { contextKeys, settingIds, viewIds } from '../ids';
 import type { ChatController } from './chatController';
 import { createChatHtml } from './chatHtml';
@@ -136,13 +137,15 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
   }
 }
 
-function readSettings(): ChatSettings {
+function readSettings(modelId: string | undefined): ChatSettings {
   const configuration = vscode.workspace.getConfiguration();
   const systemPrompt = configuration.get<unknown>(settingIds.systemPrompt);
   const temperature = configuration.get<unknown>(settingIds.temperature);
+  const { systemPrompt: ofModel, temperature: temperatureOfModel } = modelId === undefined ? {} : readModelSettings(modelId);
   return {
-    systemPrompt: typeof systemPrompt === 'string' ? systemPrompt : '',
-    ...(typeof temperature === 'number' && temperature >= 0 && temperature <= 2 ? { temperature } : {}),
+    systemPrompt: typeof ofModel === 'string' ? ofModel : typeof systemPrompt === 'string' ? systemPrompt : '',
+    // The model's own temperature is the service's to know.
+    ...(temperatureOfModel === undefined && typeof temperature === 'number' && temperature >= 0 && temperature <= 2 ? { temperature } : {}),
   };
 }
 

@@ -2,10 +2,9 @@
 // losing anything of a valid one.
 // Must not know: other formats, the store.
 
-import * as v from 'valibot';
 import type { Attachment, ConversationSettings } from '../../../api/jan';
 import { janErrorCodes, type JanErrorCode } from '../../../common/errors';
-import { conversationSettingsSchema } from '../../settingsSchema';
+import { validSettings } from '../../settingsSchema';
 import type { JsonObject, JsonValue } from './jsonTypes';
 import type { TreeNode } from './messageTree';
 import type { FoundMessage, PlanBuilder } from './planBuilder';
@@ -151,15 +150,8 @@ function readAttachments(list: JsonValue[] | undefined): Attachment[] | undefine
   return attachments?.length ? attachments : undefined;
 }
 
-/** Each setting that is valid by itself; the others are left out. */
 function readSettings(value: JsonObject | undefined): ConversationSettings | undefined {
-  const settings: Record<string, unknown> = {};
-  for (const [key, schema] of Object.entries<v.GenericSchema>(conversationSettingsSchema.entries)) {
-    const setting = toPlain(value?.get(key));
-    if (setting !== undefined && v.is(schema, setting)) {
-      settings[key] = setting;
-    }
-  }
+  const settings = validSettings(toPlain(value ?? new Map()) as Record<string, unknown>);
   return Object.keys(settings).length > 0 ? settings : undefined;
 }
 
