@@ -115,7 +115,8 @@ export class Journal {
   async release(): Promise<void> {
     this.#users -= 1;
     if (this.#users === 0) {
-      await Promise.all([this.file.close(), this.#letGoOfBefore()]);
+      // What counts was synced: a file that cannot be closed well changes nothing.
+      await Promise.all([this.file.close().catch(() => undefined), this.#letGoOfBefore()]);
     }
   }
 

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
-import type { TestStore } from '../../../fixtures/data/storeFixture';
-import { StoreFixture } from '../../../fixtures/data/storeFixture';
-import { createFaultyFiles, type FileCall } from '../../../fixtures/data/faultyFiles';
+import { DataStore } from '../../../../src/builtin/data/dataStore';
+import type { StoreFiles } from '../../../../src/builtin/data/storeFiles';
 import { isJanError } from '../../../../src/common/errors';
+import { nullLogger } from '../../../../src/common/log';
+import { createFaultyFiles, fileCalls, type FileCall } from '../../../fixtures/data/faultyFiles';
+import { MemoryDisk } from '../../../fixtures/data/memoryDisk';
+import { soakRounds, soakTimeout } from '../../../fixtures/soak';
+import { StoreFixture } from '../../../fixtures/data/storeFixture';
 
 const writing: readonly FileCall[] = ['makeDirectory', 'open-append', 'writeNew', 'publish', 'append', 'replace', 'remove'];
 
 describe('Store on a failing file system', function () {
-  this.timeout(60_000);
+  this.timeout(soakTimeout(120_000));
   const fixture = new StoreFixture();
   afterEach(() => fixture.dispose());
 
@@ -88,55 +92,130 @@ describe('Store on a failing file system', function () {
     assert.deepEqual(texts, ['x', 'y'], 'it is in the file, and the view shows what the file holds');
   });
 
-  it('answers each failing call with a typed error and works afterwards, whichever call it is', async () => {
-    for (const code of ['EIO', 'EPERM']) {
+  it('answers each failing call with a typed error, keeps what was there, and works afterwards, whichever call it is', async () => {
+    const met = new Set<FileCall>();
+    let failed = 0;
+    // Each call with one of the codes, the next round with the next one: all four rounds only in the soak.
+    for (let round = 0; round < soakRounds(1, codes.length); round++) {
       for (let failing = 0, calls = Infinity; failing < calls; failing++) {
-        const directory = await fixture.directory();
-        const before = fixture.open(directory);
-        const kept = await before.createConversation({ name: 'kept' });
-        await before.createMessage({ conversationId: kept.id, role: 'user', content: 'kept' });
-        await before.close();
-        // Calls vary a little with notices of changes, so the last ones may come after the steps: they do not fail.
-        let running = true;
-        const files = createFaultyFiles((_call, index) => (running && index === failing ? code : undefined));
-        const store = fixture.open(directory, { files });
-        const acknowledged = await runAll(store, kept.id, `${code} at call ${failing}`);
-        running = false;
-        calls = files.calls.length;
-        const place = `${code} at call ${failing} (${files.calls[failing]})`;
-        const after = await store.createMessage({ conversationId: kept.id, role: 'user', content: 'after' });
-        const anew = fixture.open(directory);
-        for (const one of [store, anew]) {
-          const found = (await one.getConversationMessages(kept.id, { branch: 'all' })).map(({ id }) => id);
-          for (const id of [...acknowledged, after.id]) {
-            assert.equal(found.filter((other) => other === id).length, 1, place);
-          }
-        }
-        assert.equal(await anew.contentHash(), await store.contentHash(), place);
-        await fixture.dispose();
+        const code = codes[(failing + round) % codes.length]!;
+        const { made } = await failOnce(code, (_call, index) => index === failing);
+        calls = made.length;
+        made.slice(failing, failing + 1).forEach((call) => met.add(call));
+        failed += 1;
       }
+    }
+    console.log(`      ${failed} calls failed`);
+    assert.deepEqual(fileCalls.filter((call) => !met.has(call)), [], 'every kind of call has failed');
+  });
+
+  it('does so with every code for each kind of call, and when the system allows half of a write', async () => {
+    for (const kind of fileCalls) {
+      for (const code of kind === 'append' ? [...codes, 'short'] : codes) {
+        for (let nth = 0; nth < 8; nth += soakRounds(5, 1)) {
+          let count = 0;
+          await failOnce(code, (call) => call === kind && count++ === nth);
+        }
+      }
+    }
+  });
+
+  it('does so when from some call on nothing can be written any more', async () => {
+    const step = soakRounds(9, 1);
+    for (let failing = 0, calls = Infinity; failing < calls; failing += step) {
+      const code = codes[(failing / step) % codes.length]!;
+      calls = (await failOnce(code, (call, index) => index >= failing && writing.includes(call))).made.length;
     }
   });
 });
 
-/** Reads, writes, seals and compacts. @returns the ids of messages whose saving was acknowledged */
-async function runAll(store: TestStore, conversationId: string, place: string): Promise<string[]> {
+const codes = ['EIO', 'ENOSPC', 'EPERM', 'EBUSY'];
+const expected: Readonly<Record<string, RegExp>> = {
+  EIO: /^store-unavailable$/,
+  ENOSPC: /^(disk-full|attachment-not-found)$/,
+  EPERM: /^store-(unavailable|read-only)$/,
+  EBUSY: /^store-unavailable$/,
+  short: /^disk-full$/,
+};
+
+/**
+ * Goes through everything a store does with a file system while some calls fail, then checks that what was there and
+ * what was acknowledged is there, for this window and for a new one.
+ */
+async function failOnce(
+  code: string,
+  isFailing: (call: FileCall, index: number) => boolean,
+): Promise<{ readonly made: readonly FileCall[] }> {
+  const disk = new MemoryDisk();
+  const open = (files: StoreFiles): DataStore =>
+    new DataStore({ directory: '/store', log: nullLogger, files, onEvent: () => undefined });
+  const before = open(disk.files);
+  const kept = await before.createConversation({ name: 'kept' });
+  const first = await before.createMessage({ conversationId: kept.id, role: 'user', content: 'kept' });
+  await before.compact();
+  await before.close();
+  // Calls vary a little with notices of changes, so the last ones may come after the steps: they do not fail.
+  let running = true;
+  const place = (): string => `${code} at call ${failedAt} (${files.calls[failedAt]})`;
+  let failedAt = -1;
+  const files = createFaultyFiles((call, index) => {
+    if (!running || !isFailing(call, index)) {
+      return undefined;
+    }
+    failedAt = index;
+    return code;
+  }, disk.files);
+  const store = open(files);
+  const acknowledged = await runAll(store, kept.id, code, place);
+  running = false;
+  const made = [...files.calls];
+  const after = await store.createMessage({ conversationId: kept.id, role: 'user', content: 'after' });
+  const anew = open(disk.files);
+  for (const one of [store, anew]) {
+    const found = (await one.getConversationMessages(kept.id, { branch: 'all' })).map(({ id }) => id);
+    for (const id of [first.id, ...acknowledged, after.id]) {
+      assert.equal(found.filter((other) => other === id).length, 1, place());
+    }
+  }
+  assert.equal(await anew.contentHash(), await store.contentHash(), place());
+  const report = await anew.checkStore();
+  // A write that was cut short leaves bytes that are no record; nothing else may be found.
+  assert.deepEqual(report.findings.filter(({ kind }) => code !== 'short' || kind !== 'record'), [], place());
+  await Promise.all([store.close(), anew.close()]);
+  return { made };
+}
+
+/** Reads, writes, attaches, seals, compacts, purges, checks, backs up. @returns the ids of acknowledged messages */
+async function runAll(store: DataStore, conversationId: string, code: string, place: () => string): Promise<string[]> {
   const acknowledged: string[] = [];
   const attempt = async (step: () => Promise<unknown>): Promise<void> => {
     try {
       await step();
     } catch (error) {
-      assert.ok(isJanError(error), `${place}: ${String(error)}`);
-      assert.match(error.code, /^(disk-full|store-(unavailable|read-only))$/, place);
+      assert.ok(isJanError(error), `${place()}: ${String(error)}`);
+      assert.match(error.code, expected[code]!, `${place()}: ${error.message}`);
     }
   };
   const write = async (): Promise<void> => {
     acknowledged.push((await store.createMessage({ conversationId, role: 'user', content: 'x' })).id);
   };
+  const attach = async (): Promise<void> => {
+    const attachment = await store.storeAttachment(Buffer.from('bytes'), { name: 'n', mediaType: 'text/plain' });
+    assert.equal(Buffer.from(await store.getAttachment(attachment.id)).toString(), 'bytes');
+    const message = { conversationId, role: 'user', content: 'x', attachments: [attachment] } as const;
+    acknowledged.push((await store.createMessage(message)).id);
+  };
   await attempt(() => store.getConversations());
   await attempt(write);
+  await attempt(attach);
+  await attempt(attach);
   await attempt(() => store.compact());
   await attempt(write);
+  await attempt(async () => store.deleteConversation((await store.createConversation()).id));
+  await attempt(() => store.purgeConversations({ olderThan: Date.now() + 1000, deletedOnly: true }));
+  await attempt(() => store.checkStore());
+  await attempt(async () => store.restoreStore((await store.backupStore('/backup')).path));
+  await attempt(() => store.compact());
   await attempt(() => store.getConversationMessages(conversationId));
   return acknowledged;
 }
