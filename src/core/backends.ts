@@ -56,7 +56,33 @@ function wrapBackend(backend: ModelBackend): ModelBackend {
       typeof backend.initModel === 'function' ? (id, options) => attempt(() => backend.initModel!(id, options), failed) : undefined,
     stopModel: typeof backend.stopModel === 'function' ? (id) => attempt(() => backend.stopModel!(id), failed) : undefined,
     createChatCompletion: (request, options) => rethrowing(() => backend.createChatCompletion(request, options), failed),
+    createCompletion:
+      typeof backend.createCompletion === 'function'
+        ? (request, options) => rethrowing(() => backend.createCompletion!(request, options), failed)
+        : undefined,
+    ...wrapCalls(backend, failed),
   };
+}
+
+/** The functions that a backend may lack and that answer once. */
+const optionalCalls = [
+  'createEmbeddings',
+  'rerankDocuments',
+  'tokenize',
+  'detokenize',
+  'countTokens',
+  'applyChatTemplate',
+  'estimateModelMemory',
+] as const;
+
+function wrapCalls(backend: ModelBackend, failed: (error: unknown) => JanError): Pick<ModelBackend, (typeof optionalCalls)[number]> {
+  const present = optionalCalls.filter((name) => typeof backend[name] === 'function');
+  return Object.fromEntries(
+    present.map((name) => [
+      name,
+      (...args: unknown[]) => attempt(() => (backend[name] as (...args: unknown[]) => Promise<unknown>).apply(backend, args), failed),
+    ]),
+  );
 }
 
 async function attempt<T>(run: () => Promise<T>, failed: (error: unknown) => JanError): Promise<T> {

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { janErrorCodes } from '../common/errors';
 
 /** Both sides must agree on it; it is part of the socket's name, so that two versions never meet by accident. */
-export const runtimeProtocolVersion = 1;
+export const runtimeProtocolVersion = 2;
 
 type Schema = v.GenericSchema;
 
@@ -45,10 +45,23 @@ export const wireErrorSchema = v.object({
   details: v.optional(v.record(v.string(), v.unknown())),
 });
 
+const text = v.pipe(v.string(), v.maxLength(16 * 1024 * 1024));
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
+/** Numbers of tokens; whether a model has them is found out by the runtime. */
+const tokens = v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1))), v.maxLength(2 ** 24));
+const plainObject = v.record(v.string(), v.unknown());
+
 export const chatMessageSchema = v.object({
-  role: v.picklist(['system', 'user', 'assistant']),
-  content: v.pipe(v.string(), v.maxLength(16 * 1024 * 1024)),
+  role: v.picklist(['system', 'user', 'assistant', 'tool']),
+  content: text,
+  reasoning: v.optional(text),
+  toolCalls: v.optional(v.pipe(v.array(v.object({ id: name, name, arguments: text })), v.maxLength(128))),
+  toolCallId: v.optional(name),
 });
+export type WireMessage = v.InferOutput<typeof chatMessageSchema>;
+
+const toolSchema = v.object({ name, description: v.optional(v.pipe(v.string(), v.maxLength(64 * 1024))), parameters: v.optional(plainObject) });
+export type WireTool = v.InferOutput<typeof toolSchema>;
 
 /** Ranges: SamplingOptions in src/api/jan.d.ts. What is absent is as the model's file recommends. */
 export const samplingSchema = v.object({
@@ -63,6 +76,33 @@ export const samplingSchema = v.object({
   repeatPenalty: v.optional(inRange(0, 100)),
 });
 export type Sampling = v.InferOutput<typeof samplingSchema>;
+
+/** What every request for text has; ranges: GenerationRequest in src/api/jan.d.ts. */
+const generationEntries = {
+  requestId,
+  modelId,
+  sampling: samplingSchema,
+  maxTokens: v.optional(v.pipe(count, v.minValue(1))),
+  stop: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1000))), v.maxLength(16))),
+  responseFormat: v.optional(
+    v.variant('type', [
+      v.object({ type: v.literal('text') }),
+      v.object({ type: v.literal('json') }),
+      v.object({ type: v.literal('json-schema'), schema: plainObject }),
+      v.object({ type: v.literal('grammar'), grammar: v.pipe(v.string(), v.maxLength(64 * 1024)) }),
+    ]),
+  ),
+  logprobs: v.optional(v.pipe(count, v.maxValue(20))),
+  logitBias: v.optional(v.pipe(v.array(v.tuple([count, inRange(-100, 100)])), v.maxLength(1000))),
+};
+
+/** What a chat template is given. */
+const promptEntries = {
+  messages: v.pipe(v.array(chatMessageSchema), v.minLength(1), v.maxLength(10_000)),
+  tools: v.optional(v.pipe(v.array(toolSchema), v.maxLength(128))),
+  toolChoice: v.optional(v.union([v.picklist(['auto', 'none', 'required']), v.object({ name })])),
+  templateVariables: v.optional(plainObject),
+};
 
 export const runtimeModelSchema = v.object({
   modelId,
@@ -141,37 +181,60 @@ export const getStateRequest = {
   timeoutMs: 10 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
+const generationResult = v.object({
+  finishReason: v.picklist(['stop', 'length', 'tool-calls', 'cancelled']),
+  /** Which of the request's stop strings ended it. */
+  stopString: v.optional(v.string()),
+  usage: usageSchema,
+  timings: timingsSchema,
+});
+
 /** Answers the last message. Text arrives as `chatText`; the result closes it. Cancellable within a token. */
 export const chatRequest = {
   method: 'chat',
-  params: v.object({
-    requestId,
-    modelId,
-    messages: v.pipe(v.array(chatMessageSchema), v.minLength(1), v.maxLength(10_000)),
-    sampling: samplingSchema,
-    maxTokens: v.optional(v.pipe(count, v.minValue(1))),
-    stop: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(1000))), v.maxLength(16))),
-  }),
-  result: v.object({
-    finishReason: v.picklist(['stop', 'length', 'cancelled']),
-    usage: usageSchema,
-    timings: timingsSchema,
-    /** Messages left out, oldest first, because the context was too short for them. */
-    droppedMessages: count,
-  }),
+  params: v.object({ ...generationEntries, ...promptEntries, parallelToolCalls: v.optional(v.boolean()) }),
+  result: generationResult,
   /** Without a sign of life: `chatText` and `chatProgress` start it anew. */
   timeoutMs: 10 * minute,
   progressRestartsTimeout: true,
 } satisfies RequestDescriptor<Schema, Schema>;
 
-/** How many tokens a conversation or a text takes in this model. */
+/** Goes on with a text, as `chat` does with a conversation. */
+export const completeRequest = {
+  method: 'complete',
+  params: v.object({ ...generationEntries, prompt: v.union([text, tokens]), suffix: v.optional(text) }),
+  result: generationResult,
+  timeoutMs: 10 * minute,
+  progressRestartsTimeout: true,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** How many tokens the prompt of a conversation takes in this model. */
 export const countTokensRequest = {
   method: 'countTokens',
-  params: v.object({
-    modelId,
-    input: v.union([v.string(), v.pipe(v.array(chatMessageSchema), v.minLength(1))]),
-  }),
-  result: v.object({ tokens: count }),
+  params: v.object({ modelId, ...promptEntries }),
+  result: v.object({ tokens: count, contextLength: count }),
+  timeoutMs: 30 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** The prompt of a conversation, as text. */
+export const renderChatRequest = {
+  method: 'renderChat',
+  params: v.object({ modelId, ...promptEntries }),
+  result: v.object({ text: v.string() }),
+  timeoutMs: 30 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+export const tokenizeRequest = {
+  method: 'tokenize',
+  params: v.object({ modelId, text, special: v.boolean(), addSpecial: v.boolean() }),
+  result: v.object({ tokens: v.array(count) }),
+  timeoutMs: 30 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+export const detokenizeRequest = {
+  method: 'detokenize',
+  params: v.object({ modelId, tokens }),
+  result: v.object({ text: v.string() }),
   timeoutMs: 30 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
@@ -184,7 +247,11 @@ export const shutdownRequest = {
 } satisfies RequestDescriptor<Schema, Schema>;
 
 export type ChatParams = v.InferOutput<typeof chatRequest.params>;
-export type ChatResult = v.InferOutput<typeof chatRequest.result>;
+export type ChatPromptParams = Pick<ChatParams, 'messages' | 'tools' | 'toolChoice' | 'templateVariables'>;
+export type CompleteParams = v.InferOutput<typeof completeRequest.params>;
+/** What chats and plain completions have in common. */
+export type GenerationParams = Omit<CompleteParams, 'prompt' | 'suffix'>;
+export type GenerationResult = v.InferOutput<typeof generationResult>;
 export type LoadModelParams = v.InferOutput<typeof loadModelRequest.params>;
 
 //#endregion
@@ -203,11 +270,24 @@ export const loadProgressNotification = {
   params: v.object({ modelId, fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) }),
 } satisfies NotificationDescriptor<Schema>;
 
+const tokenLogprob = { token: count, text: v.string(), logprob: v.number() };
+
 /** The first token at once, later ones together, at most 16 ms late. */
 export const chatTextNotification = {
   method: 'chatText',
-  params: v.object({ requestId, text: v.optional(v.string()), reasoning: v.optional(v.string()) }),
+  params: v.object({
+    requestId,
+    text: v.optional(v.string()),
+    reasoning: v.optional(v.string()),
+    toolCalls: v.optional(
+      v.array(v.object({ index: count, id: v.optional(v.string()), name: v.optional(v.string()), arguments: v.optional(v.string()) })),
+    ),
+    logprobs: v.optional(v.array(v.object({ ...tokenLogprob, top: v.array(v.object(tokenLogprob)) }))),
+    /** With the first piece: messages left out, oldest first, because the context was too short for them. */
+    droppedMessages: v.optional(count),
+  }),
 } satisfies NotificationDescriptor<Schema>;
+export type AnswerPiece = Omit<v.InferOutput<typeof chatTextNotification.params>, 'requestId'>;
 
 /** The prompt is being read (or the request waits in the queue); a sign of life before the first token. */
 export const chatProgressNotification = {

@@ -5,24 +5,12 @@ import type { ChatHistoryItem, ChatWrapper, LlamaModel, LlamaText, Token } from 
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
 import type { LlamaModule } from './llamaLibrary';
+import type { WireMessage } from '../protocol/runtimeProtocol';
+import type { Prompt } from './prompt';
 import { defaultReasoningTags, type ReasoningTags } from './reasoningSplitter';
 import { keepNewestTurns } from './turnDropping';
 
-export interface PromptMessage {
-  readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
-}
-
-export interface ChatPrompt {
-  readonly tokens: Token[];
-  /** Single tokens that end the answer, besides the model's own end tokens. */
-  readonly stopTokens: ReadonlySet<Token>;
-  readonly stopTexts: readonly string[];
-  readonly reasoningTags: ReasoningTags;
-  /** The prompt ends with the opening tag: the answer begins as reasoning. */
-  readonly reasoningOpened: boolean;
-  readonly droppedMessages: number;
-}
+export type PromptMessage = WireMessage;
 
 /** Room that is kept for the answer when the caller does not say how long it may be, as a share of the context. */
 const answerShare = 1 / 8;
@@ -38,12 +26,17 @@ export class ChatPromptBuilder {
     this.#wrapper = this.#resolveWrapper(log);
   }
 
-  count(input: string | readonly PromptMessage[]): number {
-    return typeof input === 'string' ? this.model.tokenize(input).length : this.#render(input).contextText.tokenize(this.model.tokenizer).length;
+  count(messages: readonly PromptMessage[]): number {
+    return this.#tokenize(messages).tokens.length;
+  }
+
+  /** Special tokens as their text. */
+  render(messages: readonly PromptMessage[]): string {
+    return this.model.detokenize(this.#tokenize(messages).tokens, true);
   }
 
   /** @throws JanError `context-overflow` when system prompt and last turn alone do not fit. */
-  build(messages: readonly PromptMessage[], contextLength: number, maxTokens?: number): ChatPrompt {
+  build(messages: readonly PromptMessage[], contextLength: number, maxTokens?: number): Prompt {
     // One place is needed for the token that is being generated.
     const room = contextLength - 1;
     const forAnswer = Math.max(1, Math.min(maxTokens ?? Infinity, Math.floor(contextLength * answerShare)));
@@ -52,7 +45,7 @@ export class ChatPromptBuilder {
     let prompt = this.#tokenize(kept);
     if (prompt.tokens.length > budget) {
       const estimates = messages.map((message) => ({
-        role: message.role,
+        role: message.role === 'tool' ? ('assistant' as const) : message.role,
         tokens: this.model.tokenize(message.content).length + 8,
       }));
       kept = keepNewestTurns(estimates, budget).map((index) => messages[index]!);
@@ -74,7 +67,7 @@ export class ChatPromptBuilder {
     return { ...prompt, droppedMessages: messages.length - kept.length };
   }
 
-  #tokenize(messages: readonly PromptMessage[]): Omit<ChatPrompt, 'droppedMessages'> {
+  #tokenize(messages: readonly PromptMessage[]): Omit<Prompt, 'droppedMessages'> {
     const { contextText, stopGenerationTriggers } = this.#render(messages);
     const stopTokens = new Set<Token>();
     const stopTexts: string[] = [];
@@ -91,8 +84,7 @@ export class ChatPromptBuilder {
       tokens: this.#withRightStart(contextText.tokenize(this.model.tokenizer)),
       stopTokens,
       stopTexts,
-      reasoningTags,
-      reasoningOpened: contextText.toString().trimEnd().endsWith(reasoningTags.open),
+      reasoning: { tags: reasoningTags, opened: contextText.toString().trimEnd().endsWith(reasoningTags.open) },
     };
   }
 
@@ -117,6 +109,7 @@ export class ChatPromptBuilder {
         case 'system':
           return { type: 'system', text: message.content };
         case 'user':
+        case 'tool':
           return { type: 'user', text: message.content };
         case 'assistant':
           return { type: 'model', response: [message.content] };

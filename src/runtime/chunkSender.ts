@@ -1,28 +1,32 @@
 // Sends text on: the first piece at once, later ones together, at most one frame (16 ms) late.
-// Must not know: the protocol, who receives.
+// Must not know: who receives.
 
-export interface Piece {
-  readonly text?: string;
-  readonly reasoning?: string;
-}
+import type { AnswerPiece } from '../protocol/runtimeProtocol';
+
+type ToolCallPieces = NonNullable<AnswerPiece['toolCalls']>;
+type Logprobs = NonNullable<AnswerPiece['logprobs']>;
 
 const frameMs = 16;
 
 export class ChunkSender {
   #text = '';
   #reasoning = '';
+  #toolCalls: ToolCallPieces = [];
+  #logprobs: Logprobs = [];
   #lastSent = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly send: (piece: Piece) => void,
+    private readonly send: (piece: AnswerPiece) => void,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  push(text: string, reasoning: string): void {
+  push({ text = '', reasoning = '', toolCalls = [], logprobs = [] }: Omit<AnswerPiece, 'droppedMessages'>): void {
     this.#text += text;
     this.#reasoning += reasoning;
-    if (this.#text === '' && this.#reasoning === '') {
+    this.#toolCalls.push(...toolCalls);
+    this.#logprobs.push(...logprobs);
+    if (this.#isEmpty) {
       return;
     }
     const wait = this.#lastSent + frameMs - this.now();
@@ -37,16 +41,24 @@ export class ChunkSender {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#text === '' && this.#reasoning === '') {
+    if (this.#isEmpty) {
       return;
     }
-    const piece: Piece = {
+    const piece: AnswerPiece = {
       ...(this.#text === '' ? {} : { text: this.#text }),
       ...(this.#reasoning === '' ? {} : { reasoning: this.#reasoning }),
+      ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
+      ...(this.#logprobs.length === 0 ? {} : { logprobs: this.#logprobs }),
     };
     this.#text = '';
     this.#reasoning = '';
+    this.#toolCalls = [];
+    this.#logprobs = [];
     this.#lastSent = this.now();
     this.send(piece);
+  }
+
+  get #isEmpty(): boolean {
+    return this.#text === '' && this.#reasoning === '' && this.#toolCalls.length === 0 && this.#logprobs.length === 0;
   }
 }

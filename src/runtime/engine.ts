@@ -6,10 +6,9 @@ import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { isJanError, JanError, toJanError } from '../common/errors';
 import { estimateMemory } from '../common/gguf/describeModel';
 import type { Logger } from '../common/log';
-import type { ChatParams, ChatResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
-import type { PromptMessage } from './chatPrompt';
+import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
-import { LoadedModel, type AnswerListener } from './loadedModel';
+import { LoadedModel } from './loadedModel';
 import { checkModelFile } from './modelFileCheck';
 
 /** Longest context that is taken without being asked for, tokens. */
@@ -112,15 +111,8 @@ export class Engine {
     this.onChange();
   }
 
-  async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<ChatResult> {
-    return (await this.#ready(params.modelId)).chat(params, listener, signal);
-  }
-
-  async countTokens(modelId: string, input: string | readonly PromptMessage[]): Promise<number> {
-    return (await this.#ready(modelId)).countTokens(input);
-  }
-
-  async #ready(modelId: string): Promise<LoadedModel> {
+  /** A model that is loaded or about to be. @throws JanError `model-not-found` */
+  async ready(modelId: string): Promise<LoadedModel> {
     const entry = this.#entries.get(modelId);
     if (entry === undefined || entry.status === 'unloading') {
       throw new JanError('model-not-found', 'The model is not loaded. Load it, then send the message again.', { details: { modelId } });

@@ -3,22 +3,21 @@
 
 import { randomInt } from 'node:crypto';
 import type { LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
-import type { ChatParams, ChatResult } from '../protocol/runtimeProtocol';
-import type { ChatPrompt } from './chatPrompt';
+import type { GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
+import { AnswerText } from './answerText';
 import { ChunkSender } from './chunkSender';
 import type { AnswerListener } from './loadedModel';
-import { ReasoningSplitter } from './reasoningSplitter';
-import { StopDetector } from './stopDetector';
-import { TokenText, type Detokenize } from './tokenText';
+import type { Prompt } from './prompt';
 import type { ResolvedSampling } from './samplingDefaults';
+import type { Detokenize } from './tokenText';
 
 export interface Generation {
   readonly sequence: LlamaContextSequence;
   readonly detokenize: Detokenize<Token>;
   readonly contextLength: number;
   readonly batchSize: number;
-  readonly prompt: ChatPrompt;
-  readonly params: Omit<ChatParams, 'sampling'>;
+  readonly prompt: Prompt;
+  readonly params: Pick<GenerationParams, 'maxTokens' | 'stop'>;
   readonly sampling: ResolvedSampling;
   readonly listener: AnswerListener;
   readonly signal: AbortSignal;
@@ -32,18 +31,19 @@ const smallestPiece = 16;
 /** How many of the newest tokens penalties look at. */
 const penaltyWindow = 64;
 
-export async function generateAnswer(generation: Generation): Promise<Omit<ChatResult, 'droppedMessages'>> {
+export async function generateAnswer(generation: Generation): Promise<GenerationResult> {
   const { sequence, prompt, params, listener, signal, started } = generation;
   const cachedTokens = await reusePrefix(sequence, prompt.tokens);
   const sender = new ChunkSender((piece) => listener.onPiece(piece));
   let completionTokens = 0;
   let firstTokenAt: number | undefined;
   let lastTokenAt = started;
-  const finish = (finishReason: ChatResult['finishReason']): Omit<ChatResult, 'droppedMessages'> => {
+  const finish = (finishReason: GenerationResult['finishReason'], stopString?: string): GenerationResult => {
     sender.flush();
     const decodingMs = lastTokenAt - (firstTokenAt ?? lastTokenAt);
     return {
       finishReason,
+      ...(stopString === undefined ? {} : { stopString }),
       usage: { promptTokens: prompt.tokens.length, completionTokens, cachedTokens },
       timings: {
         ...(firstTokenAt === undefined ? {} : { firstTokenMs: firstTokenAt - started }),
@@ -58,49 +58,38 @@ export async function generateAnswer(generation: Generation): Promise<Omit<ChatR
     return finish('cancelled');
   }
 
-  const detokenizer = new TokenText<Token>(generation.detokenize);
-  const stops = new StopDetector([...(params.stop ?? []), ...prompt.stopTexts]);
-  const reasoning = new ReasoningSplitter(prompt.reasoningTags, prompt.reasoningOpened);
+  const answer = new AnswerText<Token>({
+    detokenize: generation.detokenize,
+    stops: params.stop ?? [],
+    templateStops: prompt.stopTexts,
+    reasoning: prompt.reasoning,
+    onPiece: (piece) => sender.push(piece),
+  });
   const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
-  const emit = (text: string): boolean => {
-    const { text: certain, stopped } = stops.push(text);
-    const split = reasoning.push(certain);
-    sender.push(split.text, split.reasoning);
-    return stopped;
-  };
-  const emitRest = (): void => {
-    const { text, stopped } = stops.push(detokenizer.end());
-    for (const split of [reasoning.push(text + (stopped ? '' : stops.end())), reasoning.end()]) {
-      sender.push(split.text, split.reasoning);
-    }
-  };
-
   const generated: Token[] = [];
   for await (const { token } of sequence.evaluateWithMetadata(rest, {}, samplingOf(generation.sampling, generated))) {
     if (signal.aborted) {
-      emitRest();
+      answer.end();
       return finish('cancelled');
     }
     if (prompt.stopTokens.has(token)) {
-      emitRest();
+      answer.end();
       return finish('stop');
     }
     lastTokenAt = performance.now();
     firstTokenAt ??= lastTokenAt;
     completionTokens++;
     generated.push(token);
-    if (emit(detokenizer.push(token))) {
-      const last = reasoning.end();
-      sender.push(last.text, last.reasoning);
-      return finish('stop');
+    if (answer.push(token)) {
+      return finish('stop', answer.stopString);
     }
     if (completionTokens >= limit) {
-      emitRest();
+      answer.end();
       return finish('length');
     }
   }
-  emitRest();
+  answer.end();
   return finish('stop');
 }
 
@@ -140,7 +129,8 @@ function samplingOf(sampling: ResolvedSampling, generated: readonly Token[]): Se
     topP,
     topK,
     minP,
-    seed: sampling.seed ?? randomInt(0xffff_ffff),
+    // llama.cpp takes the largest number for “by chance”.
+    seed: Math.min(sampling.seed ?? randomInt(0xffff_ffff), 0xffff_fffe),
     ...(penalised
       ? {
           repeatPenalty: {

@@ -17,22 +17,27 @@ import {
   chatProgressNotification,
   chatRequest,
   chatTextNotification,
+  completeRequest,
   countTokensRequest,
+  detokenizeRequest,
   getStateRequest,
   helloRequest,
   janErrorRpcCode,
   loadModelRequest,
   loadProgressNotification,
+  renderChatRequest,
   runtimeProtocolVersion,
   shutdownRequest,
   stateNotification,
   stoppingNotification,
+  tokenizeRequest,
   unloadModelRequest,
   type NotificationDescriptor,
   type RequestDescriptor,
   type RuntimeState,
 } from '../protocol/runtimeProtocol';
 import type { Engine } from './engine';
+import type { AnswerListener } from './loadedModel';
 
 export interface SessionOptions {
   readonly engine: Engine;
@@ -109,37 +114,45 @@ export class LeaseSession {
       return {};
     });
     this.#handle(getStateRequest, async () => this.options.state());
-    this.#handle(countTokensRequest, async ({ modelId, input }) => ({ tokens: await engine.countTokens(modelId, input) }));
-    this.#handle(chatRequest, async (params, signal) => {
-      const { requestId } = params;
-      const waiting = setInterval(
-        () => void this.#notify(chatProgressNotification, { requestId, promptTokens: 0, processedTokens: 0 }),
-        signOfLifeMs,
-      );
-      try {
-        return await engine.chat(
-          params,
-          {
-            onPiece: (piece) => {
-              clearInterval(waiting);
-              void this.#notify(chatTextNotification, { requestId, ...piece });
-            },
-            onProgress: (promptTokens, processedTokens) => {
-              clearInterval(waiting);
-              void this.#notify(chatProgressNotification, { requestId, promptTokens, processedTokens });
-            },
-          },
-          signal,
-        );
-      } finally {
-        clearInterval(waiting);
-      }
-    });
+    this.#handle(countTokensRequest, async ({ modelId, ...prompt }) => (await engine.ready(modelId)).countTokens(prompt));
+    this.#handle(renderChatRequest, async ({ modelId, ...prompt }) => ({ text: (await engine.ready(modelId)).renderChat(prompt) }));
+    this.#handle(tokenizeRequest, async ({ modelId, text, special, addSpecial }) => ({
+      tokens: (await engine.ready(modelId)).tokenize(text, special, addSpecial),
+    }));
+    this.#handle(detokenizeRequest, async ({ modelId, tokens }) => ({ text: (await engine.ready(modelId)).detokenize(tokens) }));
+    this.#handle(chatRequest, (params, signal) =>
+      this.#answering(params.requestId, async (listener) => (await engine.ready(params.modelId)).chat(params, listener, signal)),
+    );
+    this.#handle(completeRequest, (params, signal) =>
+      this.#answering(params.requestId, async (listener) => (await engine.ready(params.modelId)).complete(params, listener, signal)),
+    );
     this.#handle(shutdownRequest, async ({ reason }) => {
       // After the answer has been written.
       setImmediate(() => this.options.shutdown(reason));
       return {};
     });
+  }
+
+  /** Sends pieces on as they come, and a sign of life while there are none. */
+  async #answering<R>(requestId: string, answer: (listener: AnswerListener) => Promise<R>): Promise<R> {
+    const waiting = setInterval(
+      () => void this.#notify(chatProgressNotification, { requestId, promptTokens: 0, processedTokens: 0 }),
+      signOfLifeMs,
+    );
+    try {
+      return await answer({
+        onPiece: (piece) => {
+          clearInterval(waiting);
+          void this.#notify(chatTextNotification, { requestId, ...piece });
+        },
+        onProgress: (promptTokens, processedTokens) => {
+          clearInterval(waiting);
+          void this.#notify(chatProgressNotification, { requestId, promptTokens, processedTokens });
+        },
+      });
+    } finally {
+      clearInterval(waiting);
+    }
   }
 
   #handle<P extends v.GenericSchema, R extends v.GenericSchema>(

@@ -4,18 +4,19 @@
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
-import type { ChatParams, ChatResult } from '../protocol/runtimeProtocol';
-import { ChatPromptBuilder, type PromptMessage } from './chatPrompt';
-import type { Piece } from './chunkSender';
+import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
+import { ChatPromptBuilder } from './chatPrompt';
 import { generateAnswer } from './generation';
 import type { LlamaModule } from './llamaLibrary';
+import type { Prompt } from './prompt';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { chooseSlot } from './slotScheduler';
+import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
 
 export interface AnswerListener {
-  onPiece(piece: Piece): void;
+  onPiece(piece: AnswerPiece): void;
   onProgress(promptTokens: number, processedTokens: number): void;
 }
 
@@ -82,13 +83,43 @@ export class LoadedModel {
     return this.#queue.length;
   }
 
-  countTokens(input: string | readonly PromptMessage[]): number {
-    return this.#prompts.count(input);
+  countTokens(params: ChatPromptParams): { tokens: number; contextLength: number } {
+    return { tokens: this.#prompts.count(params.messages), contextLength: this.contextLength };
   }
 
-  async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<ChatResult> {
+  renderChat(params: ChatPromptParams): string {
+    return this.#prompts.render(params.messages);
+  }
+
+  tokenize(text: string, special: boolean, addSpecial: boolean): Token[] {
+    return tokenizeText(this.model, text, special, addSpecial);
+  }
+
+  detokenize(tokens: readonly number[]): string {
+    return detokenizeTokens(this.model, tokens);
+  }
+
+  async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
     const prompt = this.#prompts.build(params.messages, this.contextLength, params.maxTokens);
+    return this.#answer(prompt, params, listener, signal, started);
+  }
+
+  async complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
+    const started = performance.now();
+    return this.#answer(buildTextPrompt(this.model, params, this.contextLength), params, listener, signal, started);
+  }
+
+  async #answer(
+    prompt: Prompt,
+    params: GenerationParams,
+    listener: AnswerListener,
+    signal: AbortSignal,
+    started: number,
+  ): Promise<GenerationResult> {
+    if (prompt.droppedMessages > 0) {
+      listener.onPiece({ droppedMessages: prompt.droppedMessages });
+    }
     const abort = new AbortController();
     const onAbort = (): void => abort.abort();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -101,7 +132,6 @@ export class LoadedModel {
         finishReason: 'cancelled',
         usage: { promptTokens: prompt.tokens.length, completionTokens: 0, cachedTokens: 0 },
         timings: { totalMs: performance.now() - started },
-        droppedMessages: prompt.droppedMessages,
       };
     }
     const answer = generateAnswer({
@@ -119,7 +149,7 @@ export class LoadedModel {
     this.#running.set(abort, answer);
     this.onChange();
     try {
-      return { ...(await answer), droppedMessages: prompt.droppedMessages };
+      return await answer;
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#running.delete(abort);

@@ -5,6 +5,8 @@ export interface StopResult {
   /** Text that is certainly not part of a stop string. */
   readonly text: string;
   readonly stopped: boolean;
+  /** Which stop string it was. */
+  readonly stop?: string;
 }
 
 export class StopDetector {
@@ -21,15 +23,17 @@ export class StopDetector {
     }
     const all = this.#held + text;
     let end = -1;
+    let which: string | undefined;
     for (const stop of this.#stops) {
       const found = all.indexOf(stop);
       if (found >= 0 && (end < 0 || found < end)) {
         end = found;
+        which = stop;
       }
     }
     if (end >= 0) {
       this.#held = '';
-      return { text: all.slice(0, end), stopped: true };
+      return { text: all.slice(0, end), stopped: true, stop: which };
     }
     const keep = longestSuffixThatStarts(all, this.#stops);
     this.#held = all.slice(all.length - keep);

@@ -49,6 +49,13 @@ export function registerInferencePlugin(api: JanApi, options: InferencePluginOpt
     async *createChatCompletion(request, call) {
       yield* (await load()).llama.createChatCompletion(request, call);
     },
+    async *createCompletion(request, call) {
+      yield* (await load()).llama.createCompletion(request, call);
+    },
+    tokenize: async (request, call) => (await load()).llama.tokenize(request, call),
+    detokenize: async (request, call) => (await load()).llama.detokenize(request, call),
+    countTokens: async (request, call) => (await load()).llama.countTokens(request, call),
+    applyChatTemplate: async (request, call) => (await load()).llama.applyChatTemplate(request, call),
   });
   return owned;
 }

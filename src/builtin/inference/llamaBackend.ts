@@ -1,7 +1,20 @@
 // The backend `llama.cpp`: the downloaded GGUF models, run in the runtime process.
 // Must not know: other backends, which one a request is routed to, VS Code.
 
-import type { CallOptions, ChatChunk, ChatRequest, InferenceModel, InitModelOptions, Model, ModelBackend, RunningModel } from '../../api/jan';
+import type {
+  CallOptions,
+  ChatChunk,
+  ChatRequest,
+  CompletionRequest,
+  DetokenizeRequest,
+  InferenceModel,
+  InitModelOptions,
+  Model,
+  ModelBackend,
+  RunningModel,
+  TokenCount,
+  TokenizeRequest,
+} from '../../api/jan';
 import { JanError, isJanError } from '../../common/errors';
 import { Emitter, type Event } from '../../common/events';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
@@ -9,15 +22,21 @@ import {
   chatProgressNotification,
   chatRequest,
   chatTextNotification,
+  completeRequest,
+  countTokensRequest,
+  detokenizeRequest,
   loadModelRequest,
   loadProgressNotification,
+  renderChatRequest,
   stateNotification,
+  tokenizeRequest,
   unloadModelRequest,
-  type ChatResult,
+  type GenerationResult,
   type RuntimeModel,
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
-import type { RuntimeConnection } from './runtimeConnection';
+import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toPromptParams } from './llamaRequests';
+import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
 
 export const llamaBackendId = 'llama.cpp';
@@ -96,8 +115,57 @@ export class LlamaBackend implements ModelBackend, Disposable {
     }
   }
 
-  async *createChatCompletion(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
+  createChatCompletion(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
+    return this.#stream(request.modelId, options, (connection, requestId, call) =>
+      connection.request(
+        chatRequest,
+        {
+          ...toGenerationParams(request, requestId),
+          ...toPromptParams(request),
+          ...definedOnly({ parallelToolCalls: request.parallelToolCalls }),
+        },
+        call,
+      ),
+    );
+  }
+
+  createCompletion(request: CompletionRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
+    return this.#stream(request.modelId, options, (connection, requestId, call) =>
+      connection.request(completeRequest, { ...toGenerationParams(request, requestId), ...toCompletionPrompt(request) }, call),
+    );
+  }
+
+  async tokenize({ modelId, text, special = false, addSpecial = false }: TokenizeRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<readonly number[]> {
+    return this.#withModel(modelId, options, async (connection, call) => (await connection.request(tokenizeRequest, { modelId, text, special, addSpecial }, call)).tokens);
+  }
+
+  async detokenize({ modelId, tokens }: DetokenizeRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<string> {
+    return this.#withModel(modelId, options, async (connection, call) => (await connection.request(detokenizeRequest, { modelId, tokens: [...tokens] }, call)).text);
+  }
+
+  async countTokens(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<TokenCount> {
     const { modelId } = request;
+    return this.#withModel(modelId, options, async (connection, call) => ({
+      modelId,
+      ...(await connection.request(countTokensRequest, { modelId, ...toPromptParams(request) }, call)),
+    }));
+  }
+
+  async applyChatTemplate(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<string> {
+    const { modelId } = request;
+    return this.#withModel(modelId, options, async (connection, call) => (await connection.request(renderChatRequest, { modelId, ...toPromptParams(request) }, call)).text);
+  }
+
+  dispose(): void {
+    this.#owned.dispose();
+  }
+
+  /** Pieces of an answer as they come; `ask` sends the request that they belong to. */
+  async *#stream(
+    modelId: string,
+    options: CallOptions,
+    ask: (connection: RuntimeConnection, requestId: string, call: CallRequestOptions) => Promise<GenerationResult>,
+  ): AsyncGenerator<ChatChunk> {
     const abort = new AbortController();
     const onAbort = (): void => abort.abort();
     options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -107,31 +175,24 @@ export class LlamaBackend implements ModelBackend, Disposable {
     let first = true;
     try {
       for (let attempt = 0; ; attempt++) {
-        if (abort.signal.aborted) {
+        const connection = await this.#connectionTo(modelId, abort.signal).catch((error: unknown) => {
+          if (abort.signal.aborted && isJanError(error, 'cancelled')) {
+            return undefined;
+          }
+          throw error;
+        });
+        if (connection === undefined) {
           yield { finishReason: 'cancelled', usage: { promptTokens: 0, completionTokens: 0 }, modelId };
           return;
         }
-        const connection = await this.supervisor.lease();
-        if (!this.#isReady(modelId)) {
-          try {
-            await this.#load(connection, await this.#downloadedModel(modelId), { signal: abort.signal });
-          } catch (error) {
-            if (abort.signal.aborted && isJanError(error, 'cancelled')) {
-              continue;
-            }
-            throw error;
-          }
-        }
         try {
-          for await (const chunk of this.#chat(connection, request, abort.signal)) {
+          for await (const chunk of this.#pieces(connection, abort.signal, ask)) {
             yield first ? { ...chunk, modelId } : chunk;
             first = false;
           }
           return;
         } catch (error) {
-          // Another window unloaded it between our look and our question.
-          if (attempt === 0 && first && isJanError(error, 'model-not-found')) {
-            this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
+          if (attempt === 0 && first && this.#isGone(modelId, error)) {
             continue;
           }
           throw error;
@@ -144,21 +205,20 @@ export class LlamaBackend implements ModelBackend, Disposable {
     }
   }
 
-  dispose(): void {
-    this.#owned.dispose();
-  }
-
-  async *#chat(connection: RuntimeConnection, request: ChatRequest & { readonly modelId: string }, signal: AbortSignal): AsyncGenerator<ChatChunk> {
-    const { modelId, messages, maxTokens, stop, ...sampling } = request;
+  async *#pieces(
+    connection: RuntimeConnection,
+    signal: AbortSignal,
+    ask: (connection: RuntimeConnection, requestId: string, call: CallRequestOptions) => Promise<GenerationResult>,
+  ): AsyncGenerator<ChatChunk> {
     const requestId = `${this.#nextRequest++}`;
     const queue = new ChunkQueue<ChatChunk>();
     let alive = (): void => undefined;
     const subscriptions = new DisposableStore();
     subscriptions.add(
-      connection.onNotification(chatTextNotification, ({ requestId: id, text, reasoning }) => {
+      connection.onNotification(chatTextNotification, ({ requestId: id, ...piece }) => {
         if (id === requestId) {
           alive();
-          queue.push({ ...(text === undefined ? {} : { text }), ...(reasoning === undefined ? {} : { reasoning }) });
+          queue.push(toChunk(piece));
         }
       }),
     );
@@ -169,21 +229,8 @@ export class LlamaBackend implements ModelBackend, Disposable {
         }
       }),
     );
-    const answer = connection.request(
-      chatRequest,
-      {
-        requestId,
-        modelId,
-        // What a tool gave back is told to the model as the user's words, until templates are given tools.
-        messages: messages.map(({ role, content }) => ({ role: role === 'tool' ? ('user' as const) : role, content })),
-        sampling: definedOnly(sampling),
-        ...(maxTokens === undefined ? {} : { maxTokens }),
-        ...(stop === undefined ? {} : { stop: [...stop] }),
-      },
-      { signal, onStart: (restart) => (alive = restart) },
-    );
-    answer.then(
-      (result) => queue.end(lastChunk(result)),
+    ask(connection, requestId, { signal, onStart: (restart) => (alive = restart) }).then(
+      (result) => queue.end(toLastChunk(result)),
       (error: unknown) => queue.fail(error),
     );
     try {
@@ -191,6 +238,42 @@ export class LlamaBackend implements ModelBackend, Disposable {
     } finally {
       subscriptions.dispose();
     }
+  }
+
+  /** Asks something of a model, which is loaded first when it is not. */
+  async #withModel<R>(modelId: string, { signal }: CallOptions, ask: (connection: RuntimeConnection, call: CallRequestOptions) => Promise<R>): Promise<R> {
+    for (let attempt = 0; ; attempt++) {
+      const connection = await this.#connectionTo(modelId, signal);
+      try {
+        return await ask(connection, { signal });
+      } catch (error) {
+        if (attempt === 0 && this.#isGone(modelId, error)) {
+          continue;
+        }
+        throw error;
+      }
+    }
+  }
+
+  /** A lease on an engine that has the model in memory. @throws JanError `cancelled`, and as `initModel` */
+  async #connectionTo(modelId: string, signal: AbortSignal | undefined): Promise<RuntimeConnection> {
+    if (signal?.aborted === true) {
+      throw new JanError('cancelled', 'Cancelled before the model was asked.');
+    }
+    const connection = await this.supervisor.lease();
+    if (!this.#isReady(modelId)) {
+      await this.#load(connection, await this.#downloadedModel(modelId), { signal });
+    }
+    return connection;
+  }
+
+  /** Did another window unload the model between our look and our question? */
+  #isGone(modelId: string, error: unknown): boolean {
+    const gone = isJanError(error, 'model-not-found');
+    if (gone) {
+      this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
+    }
+    return gone;
   }
 
   async #load(connection: RuntimeConnection, model: Model & { readonly path: string }, options: InitModelOptions): Promise<void> {
@@ -248,14 +331,4 @@ function readyIds(models: readonly RuntimeModel[]): string {
     .map(({ modelId }) => modelId)
     .sort()
     .join('\n');
-}
-
-function lastChunk({ finishReason, usage, timings }: ChatResult): ChatChunk {
-  return { finishReason, usage, timings };
-}
-
-/** A caller may pass `undefined` where it means "default". */
-function definedOnly(sampling: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const names = ['temperature', 'topP', 'topK', 'minP', 'seed', 'frequencyPenalty', 'presencePenalty', 'repeatPenalty'];
-  return Object.fromEntries(names.filter((name) => sampling[name] !== undefined).map((name) => [name, sampling[name]]));
 }

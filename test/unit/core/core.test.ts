@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ChatChunk, Conversation, JanApi, Message } from '../../../src/api/jan';
+import type { ChatChunk, Conversation, JanApi, Message, ModelBackend } from '../../../src/api/jan';
 import { isJanError, JanError } from '../../../src/common/errors';
 import { nullLogger } from '../../../src/common/log';
 import { createCore, type CallRecord, type Core } from '../../../src/core/core';
@@ -231,6 +231,44 @@ describe('core', () => {
   });
 
   describe('backends', () => {
+    it('hands on every function that a backend has, and none that it lacks', async () => {
+      const handle = plugin('acme.all');
+      const called: unknown[] = [];
+      const once = (name: string) => async (...args: unknown[]) => {
+        called.push([name, ...args]);
+        return name as never;
+      };
+      const names = ['createEmbeddings', 'rerankDocuments', 'tokenize', 'detokenize', 'countTokens', 'applyChatTemplate', 'estimateModelMemory'] as const;
+      const least = { name: 'Least', remote: false, getModels: async () => [], async *createChatCompletion() {} };
+      handle.registerBackend({
+        ...least,
+        id: 'all',
+        async *createCompletion() {
+          yield { text: 'more' };
+          throw new Error('enough');
+        },
+        ...Object.fromEntries(names.map((name) => [name, once(name)])),
+      });
+      handle.registerBackend({ ...least, id: 'least' });
+      const [all, bare] = handle.getBackends() as [ModelBackend, ModelBackend];
+      for (const name of names) {
+        assert.equal(await (all[name] as (...args: unknown[]) => Promise<unknown>)('a', 'b'), name);
+        assert.equal(bare[name], undefined);
+      }
+      assert.deepEqual(called, names.map((name) => [name, 'a', 'b']));
+      const pieces: unknown[] = [];
+      await assert.rejects(
+        async () => {
+          for await (const piece of all.createCompletion!({ modelId: 'm', prompt: 'x' })) {
+            pieces.push(piece);
+          }
+        },
+        (error) => isJanError(error, 'backend-failed'),
+      );
+      assert.deepEqual(pieces, [{ text: 'more' }]);
+      assert.equal(bare.createCompletion, undefined);
+    });
+
     it('wraps failures in the backend\'s name and forgets a disposed backend', async () => {
       const handle = plugin('acme.ai');
       const registration = handle.registerBackend({

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
-import type { ChatParams } from '../../../src/protocol/runtimeProtocol';
-import type { Piece } from '../../../src/runtime/chunkSender';
+import type { AnswerPiece, GenerationParams } from '../../../src/protocol/runtimeProtocol';
 import { generateAnswer } from '../../../src/runtime/generation';
 import { defaultReasoningTags } from '../../../src/runtime/reasoningSplitter';
 
@@ -52,13 +51,13 @@ class FakeSequence {
 interface Run {
   readonly prompt?: string;
   readonly sequence: FakeSequence;
-  readonly params?: Partial<ChatParams>;
+  readonly params?: Partial<GenerationParams>;
   readonly signal?: AbortSignal;
   readonly contextLength?: number;
 }
 
 async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength = 1000 }: Run) {
-  const pieces: Piece[] = [];
+  const pieces: AnswerPiece[] = [];
   const result = await generateAnswer({
     sequence: sequence as unknown as LlamaContextSequence,
     detokenize: (tokens) => String.fromCodePoint(...tokens),
@@ -68,16 +67,10 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
       tokens: tokensOf(prompt),
       stopTokens: new Set(tokensOf('$')),
       stopTexts: [],
-      reasoningTags: defaultReasoningTags,
-      reasoningOpened: false,
+      reasoning: { tags: defaultReasoningTags, opened: false },
       droppedMessages: 0,
     },
-    params: {
-      requestId: '1',
-      modelId: 'm',
-      messages: [],
-      ...params,
-    },
+    params,
     sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, frequencyPenalty: 0, presencePenalty: 0, repeatPenalty: 1 },
     listener: { onPiece: (piece) => pieces.push(piece), onProgress: () => undefined },
     signal: signal ?? new AbortController().signal,

@@ -5,6 +5,7 @@ import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
+import { runtimeProtocolVersion } from '../../../../src/protocol/runtimeProtocol';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { ask, createHarness, isAlive, modelAt, processEnd, type Harness } from './inferenceHarness';
 
@@ -19,7 +20,7 @@ const otherWindow = `
   const rpc = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket));
   rpc.onNotification('chatText', () => process.stdout.write('text\\n'));
   rpc.listen();
-  await rpc.sendRequest('hello', { protocolVersion: 1, client: 'other window' });
+  await rpc.sendRequest('hello', { protocolVersion: ${runtimeProtocolVersion}, client: 'other window' });
   await rpc.sendRequest('loadModel', { modelId: 'null', path: process.argv[2] });
   const messages = [{ role: 'user', content: 'A long story, please' }];
   await rpc.sendRequest('chat', { requestId: '1', modelId: 'null', messages, sampling: {}, maxTokens: 8000 });

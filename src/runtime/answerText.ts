@@ -1,0 +1,66 @@
+// From an answer's tokens to what its reader gets: characters put together, stop strings found, reasoning kept apart.
+// Must not know: llama.cpp, where tokens come from, where the pieces go.
+
+import type { AnswerPiece } from '../protocol/runtimeProtocol';
+import { ReasoningSplitter, type ReasoningTags, type SplitText } from './reasoningSplitter';
+import { StopDetector } from './stopDetector';
+import { TokenText, type Detokenize } from './tokenText';
+
+export interface AnswerTextOptions<T> {
+  readonly detokenize: Detokenize<T>;
+  /** The caller's, which are named when they end the answer. */
+  readonly stops: readonly string[];
+  /** The chat template's. */
+  readonly templateStops: readonly string[];
+  /** Absent: all of it is text. */
+  readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean };
+  readonly onPiece: (piece: Omit<AnswerPiece, 'droppedMessages'>) => void;
+}
+
+export class AnswerText<T> {
+  readonly #characters: TokenText<T>;
+  readonly #stops: StopDetector;
+  readonly #reasoning: ReasoningSplitter | undefined;
+  #stopString: string | undefined;
+
+  constructor(private readonly options: AnswerTextOptions<T>) {
+    this.#characters = new TokenText(options.detokenize);
+    this.#stops = new StopDetector([...options.stops, ...options.templateStops]);
+    this.#reasoning = options.reasoning === undefined ? undefined : new ReasoningSplitter(options.reasoning.tags, options.reasoning.opened);
+  }
+
+  /** The caller's stop string that ended the answer. */
+  get stopString(): string | undefined {
+    return this.#stopString;
+  }
+
+  /** @returns whether a stop string ended the answer. */
+  push(token: T, logprobs: AnswerPiece['logprobs'] = []): boolean {
+    const { text, stopped, stop } = this.#stops.push(this.#characters.push(token));
+    this.#emit(this.#split(text), logprobs);
+    if (stopped) {
+      this.#stopString = stop !== undefined && this.options.stops.includes(stop) ? stop : undefined;
+      this.#emit(this.#splitEnd());
+    }
+    return stopped;
+  }
+
+  /** What was held back; to be called when the answer ends without a stop string. */
+  end(): void {
+    const { text, stopped } = this.#stops.push(this.#characters.end());
+    this.#emit(this.#split(text + (stopped ? '' : this.#stops.end())));
+    this.#emit(this.#splitEnd());
+  }
+
+  #split(text: string): SplitText {
+    return this.#reasoning?.push(text) ?? { text, reasoning: '' };
+  }
+
+  #splitEnd(): SplitText {
+    return this.#reasoning?.end() ?? { text: '', reasoning: '' };
+  }
+
+  #emit({ text, reasoning }: SplitText, logprobs: AnswerPiece['logprobs'] = []): void {
+    this.options.onPiece({ text, reasoning, logprobs });
+  }
+}
