@@ -93,20 +93,16 @@ describe('Store on a failing file system', function () {
   });
 
   it('answers each failing call with a typed error, keeps what was there, and works afterwards, whichever call it is', async () => {
-    const met = new Set<FileCall>();
     let failed = 0;
     // Each call with one of the codes, the next round with the next one: all four rounds only in the soak.
     for (let round = 0; round < soakRounds(1, codes.length); round++) {
       for (let failing = 0, calls = Infinity; failing < calls; failing++) {
         const code = codes[(failing + round) % codes.length]!;
-        const { made } = await failOnce(code, (_call, index) => index === failing);
-        calls = made.length;
-        made.slice(failing, failing + 1).forEach((call) => met.add(call));
+        calls = await failOnce(code, (_call, index) => index === failing);
         failed += 1;
       }
     }
     console.log(`      ${failed} calls failed`);
-    assert.deepEqual(fileCalls.filter((call) => !met.has(call)), [], 'every kind of call has failed');
   });
 
   it('does so with every code for each kind of call, and when the system allows half of a write', async () => {
@@ -115,6 +111,7 @@ describe('Store on a failing file system', function () {
         for (let nth = 0; nth < 8; nth += soakRounds(5, 1)) {
           let count = 0;
           await failOnce(code, (call) => call === kind && count++ === nth);
+          assert.ok(count > 0, `${kind} was called`);
         }
       }
     }
@@ -124,7 +121,7 @@ describe('Store on a failing file system', function () {
     const step = soakRounds(9, 1);
     for (let failing = 0, calls = Infinity; failing < calls; failing += step) {
       const code = codes[(failing / step) % codes.length]!;
-      calls = (await failOnce(code, (call, index) => index >= failing && writing.includes(call))).made.length;
+      calls = await failOnce(code, (call, index) => index >= failing && writing.includes(call));
     }
   });
 });
@@ -140,12 +137,9 @@ const expected: Readonly<Record<string, RegExp>> = {
 
 /**
  * Goes through everything a store does with a file system while some calls fail, then checks that what was there and
- * what was acknowledged is there, for this window and for a new one.
+ * what was acknowledged is there, for this window and for a new one. Resolves with the number of calls.
  */
-async function failOnce(
-  code: string,
-  isFailing: (call: FileCall, index: number) => boolean,
-): Promise<{ readonly made: readonly FileCall[] }> {
+async function failOnce(code: string, isFailing: (call: FileCall, index: number) => boolean): Promise<number> {
   const disk = new MemoryDisk();
   const open = (files: StoreFiles): DataStore =>
     new DataStore({ directory: '/store', log: nullLogger, files, onEvent: () => undefined });
@@ -168,7 +162,7 @@ async function failOnce(
   const store = open(files);
   const acknowledged = await runAll(store, kept.id, code, place);
   running = false;
-  const made = [...files.calls];
+  const calls = files.calls.length;
   const after = await store.createMessage({ conversationId: kept.id, role: 'user', content: 'after' });
   const anew = open(disk.files);
   for (const one of [store, anew]) {
@@ -182,7 +176,7 @@ async function failOnce(
   // A write that was cut short leaves bytes that are no record; nothing else may be found.
   assert.deepEqual(report.findings.filter(({ kind }) => code !== 'short' || kind !== 'record'), [], place());
   await Promise.all([store.close(), anew.close()]);
-  return { made };
+  return calls;
 }
 
 /** Reads, writes, attaches, seals, compacts, purges, checks, backs up. @returns the ids of acknowledged messages */
