@@ -36,6 +36,7 @@ export class ChatApp extends LitElement {
   #scroll: StickyScroll | undefined;
   #isScrollRestored = false;
   #isDrawingMore = false;
+  #lastPointer = -Infinity;
 
   constructor() {
     super();
@@ -46,6 +47,8 @@ export class ChatApp extends LitElement {
     onHostMessage((message) => this.#receive(message));
     document.addEventListener('jan-announce', (event) => this.#announce((event as CustomEvent<string>).detail));
     document.addEventListener('keydown', (event) => this.#onKey(event));
+    document.addEventListener('pointerdown', () => (this.#lastPointer = performance.now()));
+    window.addEventListener('focus', () => this.#onWindowFocus());
     window.addEventListener('pagehide', () => this.#remember());
   }
 
@@ -326,6 +329,16 @@ export class ChatApp extends LitElement {
       event.preventDefault();
       postToHost({ type: 'stop' });
     }
+  }
+
+  /** The view was given the focus as a whole (a shortcut, F6): one wants to write. A click chose its own place. */
+  #onWindowFocus(): void {
+    setTimeout(() => {
+      const isByPointer = performance.now() - this.#lastPointer < 500;
+      if (!isByPointer && document.hasFocus() && document.activeElement === document.body && !this.isHistoryOpen) {
+        this.#composer()?.focus();
+      }
+    });
   }
 
   #closeHistory(): void {

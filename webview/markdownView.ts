@@ -67,6 +67,7 @@ export class MarkdownView extends HTMLElement implements RenderJob {
     }
     this.#drawnSource = this.#source;
     this.#drawnStreaming = this.#isStreaming;
+    this.removeAttribute('aria-busy');
     if (this.#isStreaming) {
       this.#stream ??= new StreamingMarkdown();
       const blocks = this.#stream.update(this.#source);
@@ -88,6 +89,10 @@ export class MarkdownView extends HTMLElement implements RenderJob {
       // Until it is its turn, the text stands there as it is: readable, and of about the right height.
       this.textContent = this.#source;
       this.classList.add('is-pending');
+    }
+    if (this.#source !== this.#drawnSource || this.#isStreaming !== this.#drawnStreaming) {
+      // Done is said when the last words stand there, not when they have arrived.
+      this.setAttribute('aria-busy', 'true');
     }
     queue.add(this);
   }

@@ -39,7 +39,7 @@ describe('chat, end to end', function () {
   it('puts the cursor into the box with its shortcut, from wherever the focus was', async () => {
     await window.openViewContainer('Explorer');
     await window.page.keyboard.press('Control+Alt+J');
-    chat = await ChatPanel.open(window);
+    chat = await ChatPanel.shown(window);
     await waitUntil('the box has the focus', () => chat.input.evaluate((box) => box === document.activeElement && document.hasFocus()));
     await window.page.keyboard.type('typed at once');
     assert.equal(await chat.input.inputValue(), 'typed at once');

@@ -18,8 +18,12 @@ export class ChatPanel {
   /** Shows Jan and waits until the panel can be typed into. */
   static async open(window: WorkbenchWindow): Promise<ChatPanel> {
     await window.openJanView();
-    const frame = await window.janFrame('textarea');
-    return new ChatPanel(window, frame);
+    return ChatPanel.shown(window);
+  }
+
+  /** The panel that something else shows; nothing is pressed or clicked. */
+  static async shown(window: WorkbenchWindow): Promise<ChatPanel> {
+    return new ChatPanel(window, await window.janFrame('textarea'));
   }
 
   get input(): Locator {
@@ -61,7 +65,9 @@ export class ChatPanel {
     const answer = this.answers.nth(index);
     await waitUntil(
       `answer ${index + 1} is finished`,
-      async () => (await answer.getAttribute('aria-busy')) === 'false' && (await answer.locator('.note.progress').count()) === 0,
+      async () =>
+        (await answer.getAttribute('aria-busy')) === 'false' &&
+        (await answer.locator('.note.progress, jan-markdown[aria-busy=true]').count()) === 0,
       answerTimeoutMs,
     );
     return this.textOf(index);

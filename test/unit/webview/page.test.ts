@@ -316,6 +316,38 @@ describe('The page', function () {
     assert.equal(await page.getAttribute('[role=log]', 'aria-live'), 'off');
   });
 
+  it('calls an answer busy until its last words are drawn', async () => {
+    await show(state([message('a', 'One', { status: 'streaming' })], { answering: true }));
+    await drawn();
+    await say({ type: 'delta', sequence: 2, changes: [{ kind: 'message', message: message('a', 'One **two**') }] });
+    const seen = await page.evaluate(async () => {
+      const view = document.querySelector('jan-markdown')!;
+      const states: string[] = [];
+      for (let frame = 0; frame < 60 && !(states.at(-1) ?? '').startsWith('false'); frame++) {
+        const busy = view.closest('article')!.getAttribute('aria-busy') === 'true' || view.getAttribute('aria-busy') === 'true';
+        states.push(`${busy}: ${view.textContent.trim()}`);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      return states;
+    });
+    assert.equal(seen.at(-1), 'false: One two');
+  });
+
+  it('puts the cursor into the box when the view is focused as a whole, not after a click', async () => {
+    await show(state([message('a', 'Some text')]));
+    await drawn();
+    const focusWindow = (): Promise<string> =>
+      page.evaluate(async () => {
+        (document.activeElement as HTMLElement | null)?.blur();
+        window.dispatchEvent(new Event('focus'));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return document.activeElement!.localName;
+      });
+    assert.equal(await focusWindow(), 'textarea');
+    await page.click('jan-markdown');
+    assert.equal(await focusWindow(), 'body');
+  });
+
   it('is accessible: messages, history, welcome', async () => {
     const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const check = async (what: string): Promise<void> => {
