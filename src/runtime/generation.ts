@@ -1,14 +1,13 @@
 // One answer: reuse what the slot remembers, read the rest of the prompt, then token by token to the end.
 // Must not know: slots' scheduling, templates, the protocol's transport.
 
-import { randomInt } from 'node:crypto';
-import type { LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import { AnswerText } from './answerText';
 import { ChunkSender } from './chunkSender';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
-import type { ResolvedSampling } from './samplingDefaults';
+import { chooseTokens, type TokenChoiceOptions } from './tokenChoice';
 import type { Detokenize } from './tokenText';
 
 export interface Generation {
@@ -18,7 +17,7 @@ export interface Generation {
   readonly batchSize: number;
   readonly prompt: Prompt;
   readonly params: Pick<GenerationParams, 'maxTokens' | 'stop'>;
-  readonly sampling: ResolvedSampling;
+  readonly choice: TokenChoiceOptions;
   readonly listener: AnswerListener;
   readonly signal: AbortSignal;
   /** When the request came, by performance.now(). */
@@ -28,8 +27,6 @@ export interface Generation {
 /** A piece of the prompt is made about as large as is read in this time, so that cancelling never waits longer, ms. */
 const pieceMs = 200;
 const smallestPiece = 16;
-/** How many of the newest tokens penalties look at. */
-const penaltyWindow = 64;
 
 export async function generateAnswer(generation: Generation): Promise<GenerationResult> {
   const { sequence, prompt, params, listener, signal, started } = generation;
@@ -67,8 +64,7 @@ export async function generateAnswer(generation: Generation): Promise<Generation
   });
   const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
-  const generated: Token[] = [];
-  for await (const { token } of sequence.evaluateWithMetadata(rest, {}, samplingOf(generation.sampling, generated))) {
+  for await (const { token, logprobs } of chooseTokens(sequence, rest, generation.choice)) {
     if (signal.aborted) {
       answer.end();
       return finish('cancelled');
@@ -80,8 +76,7 @@ export async function generateAnswer(generation: Generation): Promise<Generation
     lastTokenAt = performance.now();
     firstTokenAt ??= lastTokenAt;
     completionTokens++;
-    generated.push(token);
-    if (answer.push(token)) {
+    if (answer.push(token, logprobs)) {
       return finish('stop', answer.stopString);
     }
     if (completionTokens >= limit) {
@@ -119,27 +114,4 @@ async function readPrompt({ sequence, batchSize, prompt, listener, signal }: Gen
     listener.onProgress(prompt.tokens.length, at);
   }
   return signal.aborted ? undefined : prompt.tokens.slice(at);
-}
-
-function samplingOf(sampling: ResolvedSampling, generated: readonly Token[]): SequenceEvaluateOptions {
-  const { temperature, topP, topK, minP, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
-  const penalised = frequencyPenalty !== 0 || presencePenalty !== 0 || repeatPenalty !== 1;
-  return {
-    temperature,
-    topP,
-    topK,
-    minP,
-    // llama.cpp takes the largest number for “by chance”.
-    seed: Math.min(sampling.seed ?? randomInt(0xffff_ffff), 0xffff_fffe),
-    ...(penalised
-      ? {
-          repeatPenalty: {
-            punishTokens: () => generated.slice(-penaltyWindow),
-            penalty: repeatPenalty,
-            frequencyPenalty,
-            presencePenalty,
-          },
-        }
-      : {}),
-  };
 }

@@ -12,6 +12,7 @@ import type { Prompt } from './prompt';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { chooseSlot } from './slotScheduler';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
+import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
 
@@ -41,7 +42,7 @@ export class LoadedModel {
   #closed = false;
 
   constructor(
-    module: LlamaModule,
+    private readonly module: LlamaModule,
     private readonly model: LlamaModel,
     private readonly context: LlamaContext,
     private readonly onChange: () => void,
@@ -117,6 +118,7 @@ export class LoadedModel {
     signal: AbortSignal,
     started: number,
   ): Promise<GenerationResult> {
+    const choice = choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling));
     if (prompt.droppedMessages > 0) {
       listener.onPiece({ droppedMessages: prompt.droppedMessages });
     }
@@ -141,7 +143,7 @@ export class LoadedModel {
       batchSize: this.context.batchSize,
       prompt,
       params,
-      sampling: resolveSampling(params.sampling, this.#sampling),
+      choice,
       listener,
       signal: abort.signal,
       started,

@@ -71,7 +71,11 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
       droppedMessages: 0,
     },
     params,
-    sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, frequencyPenalty: 0, presencePenalty: 0, repeatPenalty: 1 },
+    choice: {
+      sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, frequencyPenalty: 0, presencePenalty: 0, repeatPenalty: 1 },
+      textOf: (token) => String.fromCodePoint(token),
+      isEndToken: () => false,
+    },
     listener: { onPiece: (piece) => pieces.push(piece), onProgress: () => undefined },
     signal: signal ?? new AbortController().signal,
     started: performance.now(),

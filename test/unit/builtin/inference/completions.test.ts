@@ -65,6 +65,45 @@ describe('completions and tokens, by the real engine', function () {
     }
   });
 
+  it('gives the probabilities of each token before sampling, with the likeliest others', async () => {
+    const greedy = await complete({ prompt: 'once upon', maxTokens: 8, temperature: 0, logprobs: 3 });
+    assert.equal(greedy.text, (await complete({ prompt: 'once upon', maxTokens: 8, temperature: 0 })).text);
+    const logprobs = greedy.chunks.flatMap((chunk) => chunk.logprobs ?? []);
+    assert.equal(logprobs.length, 8);
+    assert.equal(logprobs.map(({ text }) => text).join(''), greedy.text);
+    for (const { token, logprob, top } of logprobs) {
+      assert.equal(top.length, 3);
+      assert.equal(top[0]!.token, token, 'greedy takes the likeliest');
+      assert.deepEqual(top.map((one) => one.logprob), top.map((one) => one.logprob).sort((a, b) => b - a));
+      assert.ok(logprob < 0 && logprob > -7, `${logprob} of about 1000 tokens that are much alike`);
+    }
+    // Drawn ones have the same probabilities: the temperature is no part of them.
+    const drawn = async () => (await complete({ prompt: 'once upon', maxTokens: 8, temperature: 2, seed: 3, logprobs: 0 })).chunks.flatMap((chunk) => chunk.logprobs ?? []);
+    const first = await drawn();
+    assert.deepEqual(await drawn(), first, 'seeds hold');
+    assert.notDeepEqual(first.map(({ token }) => token), logprobs.map(({ token }) => token));
+    assert.deepEqual(first[0]!.top, []);
+    const { text } = await complete({ prompt: 'once upon', maxTokens: 2, temperature: 0, logprobs: 1, repeatPenalty: 1.5 });
+    assert.equal(text, greedy.text.slice(0, text.length));
+  });
+
+  it('forbids and favours tokens, the end token too, whether or not probabilities are asked for', async () => {
+    for (const logprobs of [undefined, 1]) {
+      const base = { prompt: 'once upon', maxTokens: 10, temperature: 0, ...(logprobs === undefined ? {} : { logprobs }) };
+      const [first] = await harness.api.inference.tokenize({ text: (await complete({ ...base, maxTokens: 1 })).text });
+      const without = await complete({ ...base, maxTokens: 1, logitBias: { [first!]: -100 } });
+      assert.notDeepEqual(await harness.api.inference.tokenize({ text: without.text }), [first]);
+      const favoured = await complete({ ...base, logitBias: { [vocabulary.tokens.indexOf('q')]: 100 } });
+      assert.equal(favoured.text, 'q'.repeat(10));
+      const ended = await complete({ ...base, logitBias: { [vocabulary.endOfTurn]: 100 } });
+      assert.equal(ended.last.finishReason, 'stop');
+      assert.equal(ended.text, '');
+      const kept = await complete({ ...base, logitBias: { [vocabulary.endOfTurn]: -100, [vocabulary.endOfText]: -100 } });
+      assert.equal(kept.last.finishReason, 'length');
+      await assert.rejects(complete({ ...base, logitBias: { 99999: 1 } }), { code: 'invalid-argument', message: /99999/ });
+    }
+  });
+
   it('says with numbers that a text is too long, and completes nothing into nothing', async () => {
     await assert.rejects(complete({ prompt: 'why '.repeat(20_000) }), (error: unknown) => {
       assert.ok(harness.api.isJanError(error, 'context-overflow'));

@@ -1,0 +1,151 @@
+// Token after token of an answer, each with its probabilities when they were asked for.
+// Must not know: text, stop strings, slots.
+
+import { randomInt } from 'node:crypto';
+import type { LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, SequenceEvaluateOptions, Token, TokenBias } from 'node-llama-cpp';
+import type { AnswerPiece, GenerationParams } from '../protocol/runtimeProtocol';
+import { drawToken, seededRandom } from './drawToken';
+import type { LlamaModule } from './llamaLibrary';
+import type { ResolvedSampling } from './samplingDefaults';
+import { checkedTokens } from './textPrompt';
+
+export type Logprobs = NonNullable<AnswerPiece['logprobs']>;
+
+export interface TokenChoiceOptions {
+  readonly sampling: ResolvedSampling;
+  /** Added to logits; those of −100 and less forbid the token. */
+  readonly bias?: ReadonlyMap<Token, number>;
+  readonly nativeBias?: TokenBias;
+  /** How many alternatives a token; absent: no probabilities. */
+  readonly logprobs?: number;
+  readonly textOf: (token: Token) => string;
+  readonly isEndToken: (token: Token) => boolean;
+  readonly grammar?: LlamaGrammarEvaluationState;
+}
+
+export interface ChosenToken {
+  readonly token: Token;
+  readonly logprobs?: Logprobs;
+}
+
+/** How many of the newest tokens penalties look at. */
+const penaltyWindow = 64;
+/** llama.cpp takes the largest number for “by chance”. */
+const largestSeed = 0xffff_fffe;
+/** Of the least probability that a 32-bit float can hold; what is less has no logarithm. */
+const leastLogprob = Math.log(1.4e-45);
+
+/** @throws JanError `invalid-argument` for a bias on what is no token of the model */
+export function choiceOptions(
+  module: LlamaModule,
+  model: LlamaModel,
+  params: Pick<GenerationParams, 'logprobs' | 'logitBias'>,
+  sampling: ResolvedSampling,
+): TokenChoiceOptions {
+  const { logprobs, logitBias } = params;
+  const shared: TokenChoiceOptions = {
+    sampling,
+    ...(logprobs === undefined ? {} : { logprobs }),
+    textOf: (token) => model.detokenize([token], true),
+    isEndToken: (token) => model.isEogToken(token),
+  };
+  if (logitBias === undefined || logitBias.length === 0) {
+    return shared;
+  }
+  checkedTokens(model, logitBias.map(([token]) => token), 'logitBias');
+  const bias = new Map(logitBias.map(([token, value]) => [token as Token, value <= -100 ? -Infinity : value]));
+  const nativeBias = module.TokenBias.for(model);
+  // Its own `set` leaves out end tokens, which are those that callers forbid most.
+  const entries = (nativeBias as unknown as { readonly _biases: Map<Token, number> })._biases;
+  bias.forEach((value, token) => entries.set(token, value));
+  return { ...shared, bias, nativeBias };
+}
+
+/** Ends with the model's end token, which is not given, or when the reader leaves. */
+export function chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+  // A repetition penalty scales logits, of which probabilities don't tell the zero; a grammar is known to native code only.
+  const drawHere = options.logprobs !== undefined && options.grammar === undefined && options.sampling.repeatPenalty === 1;
+  return drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
+}
+
+async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+  const { sampling, logprobs } = options;
+  const { temperature, topP, topK, minP, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
+  const generated: Token[] = [];
+  const penalised = frequencyPenalty !== 0 || presencePenalty !== 0 || repeatPenalty !== 1;
+  const native: SequenceEvaluateOptions = {
+    temperature,
+    topP,
+    topK,
+    minP,
+    seed: seedOf(sampling),
+    ...(options.grammar === undefined ? {} : { grammarEvaluationState: options.grammar }),
+    ...(options.nativeBias === undefined ? {} : { tokenBias: options.nativeBias }),
+    ...(penalised
+      ? {
+          repeatPenalty: {
+            punishTokens: () => generated.slice(-penaltyWindow),
+            penalty: repeatPenalty,
+            frequencyPenalty,
+            presencePenalty,
+          },
+        }
+      : {}),
+  };
+  if (logprobs === undefined) {
+    for await (const { token } of sequence.evaluateWithMetadata(prompt, {}, native)) {
+      generated.push(token);
+      yield { token };
+    }
+    return;
+  }
+  for await (const { token, probabilities } of sequence.evaluateWithMetadata(prompt, { probabilities: true }, native)) {
+    generated.push(token);
+    yield { token, logprobs: logprobsOf(token, probabilities, logprobs, options) };
+  }
+}
+
+/** Probabilities as they are before sampling; the draw is made here, by the same rules as llama.cpp's. */
+async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+  const generated: Token[] = [];
+  const random = seededRandom(seedOf(options.sampling));
+  // Greedy without filters leaves the probabilities of all tokens as they are.
+  const whole = { temperature: 0, topK: 0, topP: 1, minP: 0, yieldEogToken: true } as const;
+  const tokens = sequence.evaluateWithMetadata(prompt, { probabilities: true }, whole);
+  try {
+    for (let step = await tokens.next(); step.done !== true; ) {
+      const { probabilities } = step.value;
+      const recent = generated.slice(-penaltyWindow);
+      const token = drawToken(probabilities, options.sampling, recent, options.bias, random);
+      if (options.isEndToken(token)) {
+        return;
+      }
+      generated.push(token);
+      yield { token, logprobs: logprobsOf(token, probabilities, options.logprobs!, options) };
+      step = await tokens.next(token);
+    }
+  } finally {
+    await tokens.return();
+  }
+}
+
+function seedOf({ seed }: ResolvedSampling): number {
+  return Math.min(seed ?? randomInt(largestSeed), largestSeed);
+}
+
+/** @param probabilities likeliest first */
+function logprobsOf(token: Token, probabilities: ReadonlyMap<Token, number>, wanted: number, { textOf }: TokenChoiceOptions): Logprobs {
+  const entry = (one: Token, probability: number) => ({
+    token: one as number,
+    text: textOf(one),
+    logprob: Math.max(leastLogprob, Math.log(probability)),
+  });
+  const top: ReturnType<typeof entry>[] = [];
+  for (const [other, probability] of probabilities) {
+    if (top.length >= wanted) {
+      break;
+    }
+    top.push(entry(other, probability));
+  }
+  return [{ ...entry(token, probabilities.get(token) ?? 0), top }];
+}
