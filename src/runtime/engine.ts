@@ -7,9 +7,11 @@ import { isJanError, JanError, toJanError } from '../common/errors';
 import { estimateMemory } from '../common/gguf/describeModel';
 import type { Logger } from '../common/log';
 import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import { ResponseGrammars } from './grammar/responseGrammars';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
 import { checkModelFile } from './modelFileCheck';
+import { Sandbox } from './sandbox/sandbox';
 
 /** Longest context that is taken without being asked for, tokens. */
 const defaultContextLength = 8192;
@@ -35,6 +37,8 @@ interface Entry {
 
 export class Engine {
   readonly #entries = new Map<string, Entry>();
+  readonly #sandbox = new Sandbox();
+  #grammars: ResponseGrammars | undefined;
   #uses = 0;
 
   constructor(
@@ -156,7 +160,7 @@ export class Engine {
         onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
       });
       const context = await this.#createContext(library, model, entry, params);
-      entry.loaded = new LoadedModel(library.module, model, context, this.onChange, this.log);
+      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), this.onChange, this.log);
       entry.status = 'ready';
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
@@ -208,6 +212,10 @@ export class Engine {
       this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
       await this.unload(idle.modelId);
     }
+  }
+
+  #grammarsOf({ module, llama }: LlamaLibrary): ResponseGrammars {
+    return (this.#grammars ??= new ResponseGrammars(module, llama, this.#sandbox));
   }
 
   #progress(entry: Entry, fraction: number): void {

@@ -7,6 +7,7 @@ import type { Logger } from '../common/log';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import { ChatPromptBuilder } from './chatPrompt';
 import { generateAnswer } from './generation';
+import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
 import type { Prompt } from './prompt';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
@@ -45,6 +46,7 @@ export class LoadedModel {
     private readonly module: LlamaModule,
     private readonly model: LlamaModel,
     private readonly context: LlamaContext,
+    private readonly grammars: ResponseGrammars,
     private readonly onChange: () => void,
     log: Logger,
   ) {
@@ -118,7 +120,10 @@ export class LoadedModel {
     signal: AbortSignal,
     started: number,
   ): Promise<GenerationResult> {
-    const choice = choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling));
+    const choice = {
+      ...choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling)),
+      grammar: await this.grammars.stateFor(this.model, params.responseFormat),
+    };
     if (prompt.droppedMessages > 0) {
       listener.onPiece({ droppedMessages: prompt.droppedMessages });
     }

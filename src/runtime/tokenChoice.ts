@@ -3,6 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, SequenceEvaluateOptions, Token, TokenBias } from 'node-llama-cpp';
+import { JanError } from '../common/errors';
 import type { AnswerPiece, GenerationParams } from '../protocol/runtimeProtocol';
 import { drawToken, seededRandom } from './drawToken';
 import type { LlamaModule } from './llamaLibrary';
@@ -20,7 +21,7 @@ export interface TokenChoiceOptions {
   readonly logprobs?: number;
   readonly textOf: (token: Token) => string;
   readonly isEndToken: (token: Token) => boolean;
-  readonly grammar?: LlamaGrammarEvaluationState;
+  readonly grammar?: LlamaGrammarEvaluationState | undefined;
 }
 
 export interface ChosenToken {
@@ -62,10 +63,17 @@ export function choiceOptions(
 }
 
 /** Ends with the model's end token, which is not given, or when the reader leaves. */
-export function chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+export async function* chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
   // A repetition penalty scales logits, of which probabilities don't tell the zero; a grammar is known to native code only.
   const drawHere = options.logprobs !== undefined && options.grammar === undefined && options.sampling.repeatPenalty === 1;
-  return drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
+  try {
+    yield* drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
+  } catch (error) {
+    if (options.grammar !== undefined && error instanceof Error && /Failed to sample|accept token/.test(error.message)) {
+      throw new JanError('unsupported', 'This model has no token with which the grammar could go on. Ask for another form, or choose another model.', { cause: error });
+    }
+    throw error;
+  }
 }
 
 async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
