@@ -7,6 +7,7 @@ import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForModel } from './askForModel';
 import { chooseProvider } from './chooseProvider';
+import { registerConversationCommands } from './conversations/conversationCommands';
 import { copyEndpoint } from './copyEndpoint';
 import { registerDownloadCommands } from './downloadCommands';
 import { setHubToken } from './hubToken';
@@ -31,6 +32,8 @@ export interface CommandsOptions {
   readonly secrets: vscode.SecretStorage;
   readonly chat: ChatCommands;
   readonly refreshModels: () => Promise<void>;
+  /** The conversation that the chat shows, if it exists already. */
+  readonly currentConversation: () => string | undefined;
 }
 
 export function registerCommands(options: CommandsOptions): Disposable {
@@ -43,6 +46,8 @@ export function registerCommands(options: CommandsOptions): Disposable {
   };
   owned.add(registerModelCommands({ api, log, chatWith }));
   owned.add(registerDownloadCommands({ api, log, chatWith, showModels: () => focusView(viewIds.models) }));
+
+  owned.add(registerConversationCommands({ api, log, currentConversation: options.currentConversation }));
 
   const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {
     owned.add(registerCommand(id, (() => withErrors(act, log))));

@@ -33,6 +33,9 @@ export const commandIds = {
   restartEngine: 'jan.restartEngine',
   chooseProvider: 'jan.chooseProvider',
   setHubToken: 'jan.setHubToken',
+  exportConversation: 'jan.exportConversation',
+  exportAllConversations: 'jan.exportAllConversations',
+  importConversations: 'jan.importConversations',
   showLog: 'jan.showLog',
   openSettings: 'jan.openSettings',
   openWalkthrough: 'jan.openWalkthrough',
@@ -49,6 +52,11 @@ export interface FileTarget {
   readonly repository: string;
   readonly fileName: string;
 }
+
+/** One conversation or several, by id. Absent: the command asks. */
+export type ConversationTarget = string | { readonly conversationId: string } | readonly string[];
+/** Files or folders, as VS Code's explorer hands them over. Absent: the command asks. */
+export type FilesTarget = unknown;
 
 /** What each command takes. VS Code and other extensions may pass anything: handlers validate. */
 export interface CommandSignatures {
@@ -75,6 +83,9 @@ export interface CommandSignatures {
   [commandIds.restartEngine]: () => Promise<void>;
   [commandIds.chooseProvider]: () => Promise<void>;
   [commandIds.setHubToken]: () => Promise<void>;
+  [commandIds.exportConversation]: (target?: ConversationTarget) => Promise<void>;
+  [commandIds.exportAllConversations]: () => Promise<void>;
+  [commandIds.importConversations]: (target?: FilesTarget) => Promise<void>;
   [commandIds.showLog]: () => Promise<void>;
   [commandIds.openSettings]: () => Promise<void>;
   [commandIds.openWalkthrough]: () => Promise<void>;

@@ -8,6 +8,7 @@ import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { registerChatView } from './chat/chatView';
 import { FileMemory } from './chat/fileMemory';
+import { keptConversation } from './chat/keptConversation';
 import { pickModel, registerCommands } from './commands';
 import { registerLanguageModelProvider } from './languageModelProvider';
 import { ModelTree } from './modelTree';
@@ -37,7 +38,17 @@ export function registerUi({ api, log, context }: UiOptions): Disposable {
   );
   const tree = owned.add(new ModelTree({ api, log }));
   owned.add(registerStatusBar({ api, log }));
-  owned.add(registerCommands({ api, log, chat, extensionId: context.extension.id, secrets: context.secrets, refreshModels: () => tree.refresh() }));
+  owned.add(
+    registerCommands({
+      api,
+      log,
+      chat,
+      extensionId: context.extension.id,
+      secrets: context.secrets,
+      refreshModels: () => tree.refresh(),
+      currentConversation: () => keptConversation(memory) ?? undefined,
+    }),
+  );
   owned.add(registerLanguageModelProvider({ api, log }));
   return owned;
 }

@@ -5,9 +5,8 @@ import type { Conversation, JanApi } from '../../api/jan';
 import { isJanError } from '../../common/errors';
 import type { DraftItem } from '../../protocol/chatProtocol';
 import type { ChatMemory, Drafts } from './drafts';
+import { keptConversation, openConversationKey } from './keptConversation';
 import { Thread } from './thread';
-
-const storageKey = 'jan.chat.conversation';
 
 export interface OpenConversationOptions {
   readonly api: Pick<JanApi, 'data'>;
@@ -28,8 +27,7 @@ export class OpenConversation {
   isStale = false;
 
   constructor(private readonly options: OpenConversationOptions) {
-    const kept = options.memory.get(storageKey);
-    this.#id = typeof kept === 'string' && kept !== '' && kept.length <= 100 ? kept : null;
+    this.#id = keptConversation(options.memory);
   }
 
   /** `null`: a new one, which does not exist yet. */
@@ -123,7 +121,7 @@ export class OpenConversation {
     this.#id = id;
     this.#thread = thread;
     this.#createdFromNew = null;
-    this.options.memory.update(storageKey, id).then(undefined, () => undefined);
+    this.options.memory.update(openConversationKey, id).then(undefined, () => undefined);
     this.options.onChange();
   }
 }
