@@ -47,7 +47,7 @@ describe('export and import, end to end', function () {
   const exportAll = async (file: string): Promise<Exported> => {
     await window.runCommand('Jan: Export All Conversations…');
     await window.pick('JSON');
-    await saveInDialog(window, file, 'Export');
+    await saveInDialog(window, file);
     await window.notification(/Exported/).first().waitFor();
     return JSON.parse(fs.readFileSync(file, 'utf8')) as Exported;
   };
@@ -90,8 +90,11 @@ describe('export and import, end to end', function () {
     await done.waitFor();
     await window.screenshot(path.join(root, 'test-results/exchange-imported.png'));
     await waitUntil('the imported conversations are listed', async () => (await names()).length > before.length);
-    await done.getByRole('button', { name: 'Undo' }).click();
-    await window.notification(/The import was undone/).first().waitFor();
+    // A toast goes after some seconds; what it offered is still behind the bell.
+    await window.runCommand('Notifications: Show Notifications');
+    const kept = (text: RegExp) => window.page.locator('.notifications-center .notification-list-item').filter({ hasText: text }).first();
+    await kept(/Imported \d+/).getByRole('button', { name: 'Undo' }).click();
+    await kept(/The import was undone/).waitFor();
     await waitUntil('the list is as it was', async () => JSON.stringify(await names()) === JSON.stringify(before));
   });
 });

@@ -23,8 +23,10 @@ export async function openInDialog(window: WorkbenchWindow, target: string, butt
 }
 
 /** Names a file that is not there yet, and presses the dialog's button. */
-export async function saveInDialog(window: WorkbenchWindow, target: string, button: string): Promise<void> {
+export async function saveInDialog(window: WorkbenchWindow, target: string): Promise<void> {
   const input = window.quickInput().locator('input').first();
+  // A simple dialog that saves has VS Code's own word on its button, whatever the extension wished.
+  const button = window.quickInput().getByRole('button', { name: 'OK' });
   await input.waitFor();
   await waitUntil(`the dialog takes ${target}`, async () => {
     await input.fill(target, { timeout: 2_000 });
@@ -32,8 +34,8 @@ export async function saveInDialog(window: WorkbenchWindow, target: string, butt
     if ((await input.inputValue({ timeout: 2_000 })) !== target) {
       return false;
     }
-    await window.quickInput().getByRole('button', { name: button }).click({ timeout: 2_000 });
-    await window.quickInput().getByRole('button', { name: button }).waitFor({ state: 'hidden', timeout: 2_000 });
+    await button.click({ timeout: 2_000 });
+    await button.waitFor({ state: 'hidden', timeout: 2_000 });
     return true;
   });
 }
