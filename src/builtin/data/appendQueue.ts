@@ -76,7 +76,11 @@ export class AppendQueue {
     }
     if (record.outcome === undefined) {
       record.outcome = outcome;
-      record.onApplied();
+      try {
+        record.onApplied();
+      } catch {
+        // The caller finds nothing taken; the records behind this one must be applied all the same.
+      }
     }
     return true;
   }

@@ -37,6 +37,9 @@ export async function backUp(
     if (reader.isNewer) {
       throw new JanError('store-read-only', 'A newer version of Jan has written conversations. Update Jan, then back up.');
     }
+    if (reader.view.integrityProblems().length > 0) {
+      await reader.quarantine();
+    }
     const copies = new AttachmentFiles(files, target);
     let attached = 0;
     let attachedBytes = 0;

@@ -24,13 +24,18 @@ export async function readMessages(
   const messages: Message[] = [];
   let deadline = performance.now() + sliceMs;
   for (const seq of seqs) {
-    messages.push(queries.messageAt(seq)!);
+    messages.push(queries.messageAt(seq) ?? gone(seq));
     if (performance.now() > deadline) {
       await nextTurn();
       deadline = performance.now() + sliceMs;
     }
   }
   return messages;
+}
+
+/** No journal leads there: the snapshot was not sound, which the caller deals with. */
+function gone(seq: number): never {
+  throw new Error(`Message ${seq} is named and not there.`);
 }
 
 async function activeBranch(queries: ViewQueries, conversationId: string): Promise<number[]> {

@@ -136,7 +136,7 @@ export class ConversationRecords {
     const path = this.sql.rows(
       `WITH RECURSIVE path (seq, parent) AS (
          SELECT seq, parent FROM messages WHERE seq = ?
-         UNION ALL SELECT m.seq, m.parent FROM path JOIN messages m ON m.seq = path.parent
+         UNION ALL SELECT m.seq, m.parent FROM path JOIN messages m ON m.seq = path.parent AND m.seq < path.seq
        ) SELECT seq FROM path ORDER BY seq`,
       [end[0]!],
     );

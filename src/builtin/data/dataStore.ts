@@ -67,10 +67,9 @@ export class DataStore {
   }
 
   async getConversationMessages(conversationId: string, query: MessageQuery = {}): Promise<Message[]> {
-    await this.#core.read(() => undefined);
-    const dead = await this.#core.interruptions.end(conversationId);
-    const follower = this.#core.follower;
-    const messages = await follower.exclusively(() => readMessages(follower.view.queries, conversationId, query));
+    const isStreaming = await this.#core.read((view) => view.queries.streamingMessages(conversationId).length > 0);
+    const dead = isStreaming ? await this.#core.interruptions.end(conversationId) : new Set();
+    const messages = await this.#core.readSteps(({ queries }) => readMessages(queries, conversationId, query));
     return (
       messages?.map((message) => (dead.has(message.id) ? { ...message, status: 'interrupted' } : message)) ??
       missing('conversation', conversationId)
@@ -81,13 +80,21 @@ export class DataStore {
   async searchMessages(query: SearchQuery): Promise<SearchPage> {
     for (let attempt = 1; ; attempt++) {
       try {
-        while (await this.#core.read((view) => view.searchIndex.indexSome(indexSliceMs))) {
+        for (;;) {
+          await this.#core.read(() => undefined);
+          const { view } = this.#core.follower;
+          if (!view.searchIndex.indexSome(indexSliceMs)) {
+            return view.search(query);
+          }
           await nextTurn();
         }
-        return await this.#core.read((view) => view.search(query));
       } catch (error) {
-        if (isJanError(error) || attempt > 1) {
+        if (isJanError(error)) {
           throw error;
+        }
+        if (attempt > 1) {
+          // Not the index, then: what it is made of.
+          return await this.#core.read((view) => view.search(query));
         }
         this.#core.options.log.warn(`store: the search index is made anew: ${String(error)}`);
         await this.#core.read((view) => view.searchIndex.reset());
@@ -199,7 +206,7 @@ export class DataStore {
       found.map(([id]) => this.#core.change('purgeConversation', { id, at: this.#core.now() }, () => true)),
     );
     if (found.length > 0) {
-      await this.#core.read(async (view) => this.#attachments.sweep(view.queries.attachments()));
+      await this.#attachments.sweep(await this.#core.read((view) => view.queries.attachments()));
     }
     return purgeResult(found);
   }
@@ -267,7 +274,10 @@ export class DataStore {
 
   async checkStore(): Promise<StoreReport> {
     await this.#core.read(() => undefined);
-    return checkStore(this.#core.environment, this.#attachments, () => this.contentHash());
+    return checkStore(this.#core.environment, this.#attachments, {
+      contentHash: () => this.contentHash(),
+      quarantine: () => this.#core.follower.quarantine(),
+    });
   }
 
   async backupStore(targetPath: string): Promise<BackupResult> {

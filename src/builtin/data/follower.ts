@@ -5,14 +5,15 @@
 import * as path from 'node:path';
 import type { Logger } from '../../common/log';
 import type { Frame } from './frame';
-import { createJournal, Journal, journalName, parseStoreName } from './journal';
+import { Journal, journalName, parseStoreName } from './journal';
+import { loadBase, Stale, type Position } from './storeBase';
 import { decodePayload, recordKind } from './operations';
-import { readSnapshot, snapshotName, SnapshotUnusable } from './snapshot';
+import { snapshotName } from './snapshot';
 import type { SqlJsStatic } from './sqlite';
 import { storeDamaged } from './storeErrors';
 import { errorCodeOf, type StoreFiles } from './storeFiles';
 import type { Outcome } from './outcomes';
-import { View } from './view';
+import type { View } from './view';
 
 /** Where a store lies and what it works with. */
 export interface StoreEnvironment {
@@ -45,22 +46,6 @@ export interface FollowerListener {
   onReload(before: View, after: View): void;
 }
 
-interface Position {
-  readonly view: View;
-  journal: Journal | undefined;
-  snapshotSize: number;
-  /** Bytes of the sealed journals since the snapshot, by generation. */
-  readonly sealedBytes: Map<number, number>;
-  newer: boolean;
-  /** The journal was read up to this, its end; nothing behind it counts, also when going on fails at first. */
-  seal: Frame | undefined;
-  /** `untilGeneration` was reached. */
-  done: boolean;
-}
-
-/** The files under this position were replaced by newer generations, or deleted. */
-class Stale extends Error {}
-
 /** How long applying may hold the event loop, ms. */
 const sliceMs = 3;
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -71,6 +56,8 @@ export class Follower {
   #next: Promise<void> | undefined;
   #locked: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Generations whose snapshots turned out not to be sound although their checksum is right. */
+  readonly #quarantined = new Set<number>();
 
   constructor(
     private readonly environment: StoreEnvironment,
@@ -155,6 +142,29 @@ export class Follower {
     return turn;
   }
 
+  /**
+   * To be called when SQLite failed on the view. If it was loaded from a snapshot, that is not used any more, damage is
+   * reported, and the view is loaded from what came before. False when there is nothing to set aside.
+   * @throws what loading throws
+   */
+  async quarantine(): Promise<boolean> {
+    const position = this.#position;
+    if (position?.base === undefined) {
+      return false;
+    }
+    if (!this.#quarantined.has(position.base)) {
+      this.#setAside(position.base);
+    }
+    await this.#replace();
+    return true;
+  }
+
+  #setAside(generation: number): void {
+    this.#quarantined.add(generation);
+    this.environment.log.warn(`store: ${snapshotName(generation)} is not sound; the generation before is read instead`);
+    this.listener.onDamage({ kind: 'snapshot', file: snapshotName(generation), start: 0, end: 0 });
+  }
+
   /** Opens the journal again for appending, after permission was missing. */
   async reopenForAppend(): Promise<void> {
     await this.#replace();
@@ -226,7 +236,12 @@ export class Follower {
       }
     }
     const found = names.map(parseStoreName).filter((entry) => entry !== undefined);
-    const position = await this.#loadBase(found);
+    const position = await loadBase(this.environment, found, {
+      access: this.access,
+      untilGeneration: this.untilGeneration,
+      quarantined: this.#quarantined,
+      onDamage: (damage) => this.listener.onDamage(damage),
+    });
     if (position.journal !== undefined) {
       try {
         await this.#catchUp(position, true);
@@ -237,58 +252,6 @@ export class Follower {
       }
     }
     return position;
-  }
-
-  async #loadBase(found: readonly { kind: 'journal' | 'snapshot'; generation: number }[]): Promise<Position> {
-    const { directory, files, sqlite, log } = this.environment;
-    const generations = (kind: string): number[] =>
-      found
-        .filter((entry) => entry.kind === kind && entry.generation < this.untilGeneration)
-        .map((entry) => entry.generation)
-        .sort((a, b) => b - a);
-    const journals = generations('journal');
-    const empty = { snapshotSize: 0, sealedBytes: new Map<number, number>(), newer: false, seal: undefined, done: false };
-    let newer = false;
-    for (const generation of generations('snapshot')) {
-      try {
-        const { view, size } = await readSnapshot(files, sqlite, directory, generation);
-        const journal = await this.#openJournal(generation, journals).catch((error: unknown) => {
-          view.close();
-          throw error;
-        });
-        return { ...empty, view, journal, snapshotSize: size, newer: newer || view.queries.hasUnknownRecords() };
-      } catch (error) {
-        if (errorCodeOf(error) === 'ENOENT') {
-          throw new Stale(`generation ${generation} is gone`);
-        }
-        if (!(error instanceof SnapshotUnusable)) {
-          throw error;
-        }
-        log.warn(`store: ${snapshotName(generation)} cannot be used: ${error.message}`);
-        newer ||= error.problem === 'newer';
-        if (error.problem === 'damaged') {
-          this.listener.onDamage({ kind: 'snapshot', file: snapshotName(generation), start: 0, end: 0 });
-        }
-      }
-    }
-    if (journals.length > 0 && !journals.includes(1)) {
-      throw storeDamaged(directory);
-    }
-    const journal = journals.includes(1) ? await this.#openJournal(1, journals) : undefined;
-    return { ...empty, view: new View(sqlite), journal, newer };
-  }
-
-  async #openJournal(generation: number, known: readonly number[]): Promise<Journal> {
-    const { directory, files } = this.environment;
-    if (!known.includes(generation) && this.access === 'append') {
-      // Its snapshot is there, so it was; someone deleted it.
-      await createJournal(files, directory, generation, '');
-    }
-    try {
-      return await Journal.open(files, directory, generation, this.access);
-    } catch (error) {
-      throw errorCodeOf(error) === 'ENOENT' ? new Stale(`${journalName(generation)} is gone`) : error;
-    }
   }
 
   async #catchUp(position: Position, loading: boolean): Promise<void> {
@@ -357,6 +320,9 @@ export class Follower {
         position.view.commit();
       } catch (error) {
         // Not of the record's making (those are refused or invalid): SQLite gave up, so its state is not to be used.
+        if (position.base !== undefined && !isOutOfMemory(error)) {
+          this.#setAside(position.base);
+        }
         throw new Stale(String(error));
       }
       this.listener.onApplied(applied, loading);
@@ -394,6 +360,11 @@ export class Follower {
     position.seal = undefined;
     await journal.release();
   }
+}
+
+/** What SQLite says then tells nothing about the snapshot. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError || /out of memory/i.test(String(error));
 }
 
 function isSeal(frame: Frame, generation: number): boolean {

@@ -109,14 +109,22 @@ export async function writeSnapshot(
     throw error;
   }
   await files.syncDirectory(directory);
-  const proof = await readSnapshot(files, sqlite, directory, generation);
   try {
-    const problems = proof.view.integrityProblems();
-    if (problems.length > 0) {
-      throw new SnapshotUnusable('damaged', problems.slice(0, 3).join('; '));
+    const proof = await readSnapshot(files, sqlite, directory, generation);
+    try {
+      const problems = proof.view.integrityProblems();
+      if (problems.length > 0) {
+        throw new SnapshotUnusable('damaged', problems.slice(0, 3).join('; '));
+      }
+    } finally {
+      proof.view.close();
     }
-  } finally {
-    proof.view.close();
+    return proof.size;
+  } catch (error) {
+    if (error instanceof SnapshotUnusable) {
+      // The journals before it are all there still.
+      await files.remove(target).catch(() => undefined);
+    }
+    throw error;
   }
-  return proof.size;
 }

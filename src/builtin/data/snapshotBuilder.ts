@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { fromErrorWire } from '../../common/errors';
 import { Follower, type StoreEnvironment } from './follower';
 import { writeSnapshot } from './snapshot';
+import { errorCodeOf } from './storeFiles';
 
 /** A worker that says nothing for this long is given up, ms. */
 const workerPatience = 10 * 60 * 1000;
@@ -24,14 +25,23 @@ export async function buildSnapshot(environment: StoreEnvironment, generation: n
   const builder = new Follower(environment, listener, 'read', generation);
   try {
     await builder.refresh();
-    if (!builder.reachedEnd || builder.isNewer) {
-      throw new Error(`The journals do not lead to generation ${generation}.`);
+    for (;;) {
+      try {
+        if (!builder.reachedEnd || builder.isNewer) {
+          throw new Error(`The journals do not lead to generation ${generation}.`);
+        }
+        while (builder.view.searchIndex.indexSome(indexSliceMs)) {
+          await nextTurn();
+        }
+        builder.view.scrub();
+        return await writeSnapshot(files, sqlite, directory, generation, builder.view);
+      } catch (error) {
+        // What it was built on may be at fault: then it is built on what came before that.
+        if (errorCodeOf(error) !== '' || !(await builder.quarantine())) {
+          throw error;
+        }
+      }
     }
-    while (builder.view.searchIndex.indexSome(indexSliceMs)) {
-      await nextTurn();
-    }
-    builder.view.scrub();
-    return await writeSnapshot(files, sqlite, directory, generation, builder.view);
   } finally {
     await builder.close();
   }

@@ -12,11 +12,18 @@ import { toStoreError } from './storeErrors';
 /** Other windows may write between two looks. */
 const attempts = 4;
 
-/** @param ownHash of what this window shows, brought up to date */
+/** What this window shows. */
+export interface CheckedWindow {
+  /** Brought up to date. */
+  contentHash(): Promise<string>;
+  /** Sets aside the snapshot that it was loaded from. */
+  quarantine(): Promise<boolean>;
+}
+
 export async function checkStore(
   environment: StoreEnvironment,
   attachments: AttachmentFiles,
-  ownHash: () => Promise<string>,
+  window: CheckedWindow,
 ): Promise<StoreReport> {
   const findings: StoreFinding[] = [];
   const add = (finding: StoreFinding): void => {
@@ -31,13 +38,15 @@ export async function checkStore(
   const reader = new Follower(environment, listener, 'read');
   try {
     await reader.refresh();
-    for (const problem of reader.view.integrityProblems()) {
-      add({ kind: 'database', message: `SQLite found: ${problem}` });
+    const problems = reader.view.integrityProblems();
+    problems.forEach((problem) => add({ kind: 'database', message: `SQLite found: ${problem}` }));
+    if (problems.length > 0 && (await reader.quarantine())) {
+      await window.quarantine();
     }
     if (reader.isNewer) {
       add({ kind: 'newer', message: 'A newer version of Jan wrote records that this version keeps but does not know.' });
     }
-    if (!(await showsTheSame(reader, ownHash))) {
+    if (!(await showsTheSame(reader, () => window.contentHash()))) {
       add({ kind: 'difference', message: 'This window shows something else than the files hold. Reload the window.' });
     }
     const bytes = await checkFiles(environment, add);

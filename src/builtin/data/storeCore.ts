@@ -1,20 +1,20 @@
 // The opened store: the view of the shared journal, brought up to date before each read, and the way to change it.
 // Must not know: which operations there are, whether their input is valid.
 
-import { JanError } from '../../common/errors';
+import { isJanError, JanError } from '../../common/errors';
 import type { Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { AppendQueue } from './appendQueue';
 import { coalesceChanges, compareConversations, type OriginatedChange, type StoreEvent } from './changeEvents';
 import { Compactor } from './compaction';
-import { Follower, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
+import { Follower, isOutOfMemory, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
 import { Interruptions } from './interruptions';
 import { recordKind, type OperationName, type Payload } from './operations';
 import { notFound } from './outcomes';
 import { buildSnapshot, buildSnapshotInWorker } from './snapshotBuilder';
 import { loadSqlite } from './sqlite';
 import { toStoreError } from './storeErrors';
-import { nodeStoreFiles, type StoreFiles } from './storeFiles';
+import { errorCodeOf, nodeStoreFiles, type StoreFiles } from './storeFiles';
 import type { View } from './view';
 
 export interface DataStoreOptions {
@@ -118,7 +118,37 @@ export class StoreCore {
       }
       throw toStoreError(error, 'read', this.options.directory);
     }
+    try {
+      return query(this.#follower!.view);
+    } catch (error) {
+      await this.#setAside(error);
+    }
     return query(this.#follower!.view);
+  }
+
+  /** As {@link read}, for what takes several steps: the view does not change, and stays the same, until it ends. */
+  async readSteps<T>(query: (view: View) => Promise<T>): Promise<T> {
+    await this.read(() => undefined);
+    const follower = this.#follower!;
+    try {
+      return await follower.exclusively(() => query(follower.view));
+    } catch (error) {
+      await this.#setAside(error);
+    }
+    return follower.exclusively(() => query(follower.view));
+  }
+
+  /** Returns when SQLite's failure was the fault of a snapshot that is not used any more; else throws it, typed. */
+  async #setAside(error: unknown): Promise<void> {
+    const isSqlite = !isJanError(error) && errorCodeOf(error) === '' && !isOutOfMemory(error);
+    try {
+      if (isSqlite && (await this.#follower!.quarantine())) {
+        return;
+      }
+    } catch (again) {
+      throw toStoreError(again, 'read', this.options.directory);
+    }
+    throw toStoreError(error, 'read', this.options.directory);
   }
 
   async #open(): Promise<void> {
@@ -217,9 +247,16 @@ export class StoreCore {
   /** Refuses early, without a record, what the view knows not to be there. */
   async demand(what: keyof typeof notFound, id: string): Promise<void> {
     // What the view has may be written to without a look at the file: applying decides.
-    const known = !this.#closed && this.#follower?.view.queries.has(what, id) === true;
-    if (!known && !(await this.read((view) => view.queries.has(what, id)))) {
+    if (!this.#knows(what, id) && !(await this.read((view) => view.queries.has(what, id)))) {
       missing(what, id);
+    }
+  }
+
+  #knows(what: keyof typeof notFound, id: string): boolean {
+    try {
+      return !this.#closed && this.#follower?.view.queries.has(what, id) === true;
+    } catch {
+      return false; // Reading it, which comes next, deals with that.
     }
   }
 

@@ -70,10 +70,14 @@ export class View {
 
   /** Empty when SQLite finds the database sound. */
   integrityProblems(): string[] {
-    return this.#sql
-      .rows('PRAGMA integrity_check')
-      .map(([text]) => String(text))
-      .filter((text) => text !== 'ok' && !aboutIndex.test(text));
+    try {
+      return this.#sql
+        .rows('PRAGMA integrity_check')
+        .map(([text]) => String(text))
+        .filter((text) => text !== 'ok' && !aboutIndex.test(text));
+    } catch (error) {
+      return [String(error)];
+    }
   }
 
   begin(): void {

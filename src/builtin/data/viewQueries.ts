@@ -76,9 +76,9 @@ export class ViewQueries {
   /** The number of messages from the first one to this one. */
   depth(messageId: string): number {
     return this.sql.row(
-      `WITH RECURSIVE path (parent) AS (
-         SELECT parent FROM messages WHERE id = ?
-         UNION ALL SELECT m.parent FROM path JOIN messages m ON m.seq = path.parent
+      `WITH RECURSIVE path (seq, parent) AS (
+         SELECT seq, parent FROM messages WHERE id = ?
+         UNION ALL SELECT m.seq, m.parent FROM path JOIN messages m ON m.seq = path.parent AND m.seq < path.seq
        ) SELECT count(*) FROM path`,
       [messageId],
     )![0] as number;
@@ -113,11 +113,13 @@ export class ViewQueries {
     const rows = this.sql.rows(
       `WITH RECURSIVE path (seq, parent) AS (
          SELECT seq, parent FROM messages WHERE seq = ?
-         UNION ALL SELECT m.seq, m.parent FROM path JOIN messages m ON m.seq = path.parent LIMIT ${pathStep}
+         UNION ALL SELECT m.seq, m.parent FROM path JOIN messages m ON m.seq = path.parent AND m.seq < path.seq LIMIT ${pathStep}
        ) SELECT seq, parent FROM path`,
       [seq],
     ) as [number, number | null][];
-    return { seqs: rows.map(([own]) => own), next: rows.at(-1)?.[1] ?? undefined };
+    const next = rows.length < pathStep ? undefined : (rows.at(-1)?.[1] ?? undefined);
+    // A snapshot may be hostile: parents come before their children, or the walk would never end.
+    return { seqs: rows.map(([own]) => own), next: next !== undefined && next < rows.at(-1)![0] ? next : undefined };
   }
 
   /** @param conversationId default: of all conversations */
