@@ -49,6 +49,7 @@ const text = v.pipe(v.string(), v.maxLength(16 * 1024 * 1024));
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 /** Numbers of tokens; whether a model has them is found out by the runtime. */
 const tokens = v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1))), v.maxLength(2 ** 24));
+const chatTemplate = v.pipe(v.string(), v.maxLength(256 * 1024));
 const plainObject = v.record(v.string(), v.unknown());
 
 export const chatMessageSchema = v.object({
@@ -102,6 +103,8 @@ const promptEntries = {
   tools: v.optional(v.pipe(v.array(toolSchema), v.maxLength(128))),
   toolChoice: v.optional(v.union([v.picklist(['auto', 'none', 'required']), v.object({ name })])),
   templateVariables: v.optional(plainObject),
+  /** Jinja source, instead of the model's own. */
+  chatTemplate: v.optional(chatTemplate),
 };
 
 export const runtimeModelSchema = v.object({
@@ -118,6 +121,8 @@ export const runtimeModelSchema = v.object({
   memory: v.optional(v.number()),
   /** Layers on the GPU; 0: all on the CPU. */
   gpuLayers: v.optional(count),
+  /** What went otherwise than asked, in words. */
+  notes: v.optional(v.array(v.string())),
   activeRequests: count,
   queuedRequests: count,
 });
@@ -160,6 +165,8 @@ export const loadModelRequest = {
     contextLength: v.optional(v.pipe(count, v.minValue(16), v.maxValue(16 * 1024 * 1024))),
     /** Answers at the same time; each has a context of its own. Default 2. */
     slots: v.optional(v.pipe(count, v.minValue(1), v.maxValue(16))),
+    /** For requests that name none; default: the one in the file. */
+    chatTemplate: v.optional(chatTemplate),
   }),
   result: runtimeModelSchema,
   timeoutMs: 10 * minute,
@@ -247,7 +254,7 @@ export const shutdownRequest = {
 } satisfies RequestDescriptor<Schema, Schema>;
 
 export type ChatParams = v.InferOutput<typeof chatRequest.params>;
-export type ChatPromptParams = Pick<ChatParams, 'messages' | 'tools' | 'toolChoice' | 'templateVariables'>;
+export type ChatPromptParams = Pick<ChatParams, 'messages' | 'tools' | 'toolChoice' | 'templateVariables' | 'chatTemplate'>;
 export type CompleteParams = v.InferOutput<typeof completeRequest.params>;
 /** What chats and plain completions have in common. */
 export type GenerationParams = Omit<CompleteParams, 'prompt' | 'suffix'>;

@@ -1,148 +1,136 @@
-// From messages to the prompt's tokens, by the chat template in the model's file, cut to fit the context.
-// Must not know: slots, requests, the protocol.
+// From messages to the prompt's tokens, by the model's chat template, cut to fit the context.
+// Must not know: slots, requests, how templates are rendered.
 
-import type { ChatHistoryItem, ChatWrapper, LlamaModel, LlamaText, Token } from 'node-llama-cpp';
+import type { LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
-import type { Logger } from '../common/log';
-import type { LlamaModule } from './llamaLibrary';
-import type { WireMessage } from '../protocol/runtimeProtocol';
+import type { ChatPromptParams, WireMessage } from '../protocol/runtimeProtocol';
 import type { Prompt } from './prompt';
-import { defaultReasoningTags, type ReasoningTags } from './reasoningSplitter';
+import type { ChatTemplate } from './template/chatTemplate';
 import { keepNewestTurns } from './turnDropping';
-
-export type PromptMessage = WireMessage;
 
 /** Room that is kept for the answer when the caller does not say how long it may be, as a share of the context. */
 const answerShare = 1 / 8;
+/** Put into a caller's text where it looks like a special token, so that it stays text. A noncharacter. */
+const cutMark = '\uFDD0';
+const controlToken = 3;
+/** No token of any vocabulary is longer on average, so a text of more characters a token can't fit. */
+const charactersPerToken = 64;
 
 export class ChatPromptBuilder {
-  readonly #wrapper: ChatWrapper;
+  readonly #special: RegExp | undefined;
+  readonly #stopTokens: ReadonlySet<Token>;
+  readonly #stopTexts: readonly string[];
 
   constructor(
-    private readonly module: LlamaModule,
     private readonly model: LlamaModel,
-    log: Logger,
+    readonly template: ChatTemplate,
   ) {
-    this.#wrapper = this.#resolveWrapper(log);
+    this.#special = controlTokenPattern(model);
+    const { token, text } = endOfAnswer(model, template.afterAnswer, this.#special);
+    this.#stopTokens = new Set(token === undefined ? [] : [token]);
+    this.#stopTexts = text === undefined ? [] : [text];
   }
 
-  count(messages: readonly PromptMessage[]): number {
-    return this.#tokenize(messages).tokens.length;
+  async count(params: ChatPromptParams): Promise<number> {
+    return (await this.#tokenize(params)).tokens.length;
   }
 
   /** Special tokens as their text. */
-  render(messages: readonly PromptMessage[]): string {
-    return this.model.detokenize(this.#tokenize(messages).tokens, true);
+  async render(params: ChatPromptParams): Promise<string> {
+    return (await this.template.render(params)).text;
   }
 
   /** @throws JanError `context-overflow` when system prompt and last turn alone do not fit. */
-  build(messages: readonly PromptMessage[], contextLength: number, maxTokens?: number): Prompt {
+  async build(params: ChatPromptParams, contextLength: number, maxTokens?: number): Promise<Prompt> {
+    const { messages } = params;
+    checkLength(messages, contextLength);
     // One place is needed for the token that is being generated.
     const room = contextLength - 1;
     const forAnswer = Math.max(1, Math.min(maxTokens ?? Infinity, Math.floor(contextLength * answerShare)));
     const budget = room - forAnswer;
-    let kept = messages;
-    let prompt = this.#tokenize(kept);
+    let kept: readonly WireMessage[] = messages;
+    let prompt = await this.#tokenize(params);
     if (prompt.tokens.length > budget) {
       const estimates = messages.map((message) => ({
         role: message.role === 'tool' ? ('assistant' as const) : message.role,
         tokens: this.model.tokenize(message.content).length + 8,
       }));
-      kept = keepNewestTurns(estimates, budget).map((index) => messages[index]!);
-      prompt = this.#tokenize(kept);
+      const spoken = estimates.reduce((sum, { tokens }) => sum + tokens, 0);
+      // Tools and what the template adds stay, whatever is dropped.
+      kept = keepNewestTurns(estimates, budget - Math.max(0, prompt.tokens.length - spoken)).map((index) => messages[index]!);
+      prompt = await this.#tokenize({ ...params, messages: [...kept] });
       // Estimates may be a little short: what is left over goes turn by turn.
       for (let next = dropOldestTurn(kept); prompt.tokens.length > budget && next.length < kept.length; next = dropOldestTurn(kept)) {
         kept = next;
-        prompt = this.#tokenize(kept);
+        prompt = await this.#tokenize({ ...params, messages: [...kept] });
       }
       if (prompt.tokens.length >= room) {
-        throw new JanError(
-          'context-overflow',
-          `The message is too long for this model: it takes ${prompt.tokens.length} tokens with its system prompt, and the ` +
-            `model reads ${contextLength} at most. Shorten it, or load the model with a longer context.`,
-          { details: { promptTokens: prompt.tokens.length, contextLength } },
-        );
+        throw overflow(`it takes ${prompt.tokens.length} tokens with its system prompt`, contextLength, { promptTokens: prompt.tokens.length });
       }
     }
     return { ...prompt, droppedMessages: messages.length - kept.length };
   }
 
-  #tokenize(messages: readonly PromptMessage[]): Omit<Prompt, 'droppedMessages'> {
-    const { contextText, stopGenerationTriggers } = this.#render(messages);
-    const stopTokens = new Set<Token>();
-    const stopTexts: string[] = [];
-    for (const trigger of stopGenerationTriggers) {
-      const tokens = trigger.tokenize(this.model.tokenizer);
-      if (tokens.length === 1) {
-        stopTokens.add(tokens[0]!);
-      } else if (trigger.values.every((value) => typeof value === 'string')) {
-        stopTexts.push(trigger.toString());
-      }
-    }
-    const reasoningTags = this.#reasoningTags();
+  async #tokenize(params: ChatPromptParams): Promise<Omit<Prompt, 'droppedMessages'>> {
+    const { text, reasoningOpened } = await this.template.render(params, (words) => this.#asText(words));
+    const tokens = text.split(cutMark).flatMap((part, index) => this.model.tokenize(part, true, index === 0 ? undefined : 'trimLeadingSpace'));
+    const { bos, shouldPrependBosToken } = this.model.tokens;
     return {
-      tokens: this.#withRightStart(contextText.tokenize(this.model.tokenizer)),
-      stopTokens,
-      stopTexts,
-      reasoning: { tags: reasoningTags, opened: contextText.toString().trimEnd().endsWith(reasoningTags.open) },
+      tokens: shouldPrependBosToken && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens,
+      stopTokens: this.#stopTokens,
+      stopTexts: this.#stopTexts,
+      reasoning: { tags: this.template.reasoningTags, opened: reasoningOpened },
     };
   }
 
-  /**
-   * node-llama-cpp's wrappers begin with the start token always; a model that was trained without it
-   * (`tokenizer.ggml.add_bos_token` is false, and its template names none) must not get one.
-   */
-  #withRightStart(tokens: Token[]): Token[] {
-    const { bos, shouldPrependBosToken } = this.model.tokens;
-    if (bos === null || tokens[0] !== bos) {
-      return tokens;
-    }
-    const template: unknown = this.model.fileInfo.metadata?.tokenizer?.chat_template;
-    const wanted = shouldPrependBosToken || (typeof template === 'string' && template.includes('bos_token'));
-    return tokens.slice(!wanted || tokens[1] === bos ? 1 : 0);
-  }
-
-  /** Text of the messages stays text in here: what looks like a special token in it is not made one. */
-  #render(messages: readonly PromptMessage[]): { contextText: LlamaText; stopGenerationTriggers: readonly LlamaText[] } {
-    const chatHistory: ChatHistoryItem[] = messages.map((message) => {
-      switch (message.role) {
-        case 'system':
-          return { type: 'system', text: message.content };
-        case 'user':
-        case 'tool':
-          return { type: 'user', text: message.content };
-        case 'assistant':
-          return { type: 'model', response: [message.content] };
-      }
-    });
-    // The answer to come, or to go on with when the last message is an assistant's.
-    if (messages.at(-1)?.role !== 'assistant') {
-      chatHistory.push({ type: 'model', response: [''] });
-    }
-    return this.#wrapper.generateContextState({ chatHistory });
-  }
-
-  #reasoningTags(): ReasoningTags {
-    const thought = this.#wrapper.settings.segments?.thought;
-    const prefix = thought?.prefix;
-    const open = typeof prefix === 'string' ? prefix : this.module.isLlamaText(prefix) ? prefix.toString() : '';
-    const close = thought?.suffix === undefined ? '' : thought.suffix.toString();
-    return open.trim() === '' || close.trim() === '' ? defaultReasoningTags : { open: open.trim(), close: close.trim() };
-  }
-
-  #resolveWrapper(log: Logger): ChatWrapper {
-    try {
-      return this.module.resolveChatWrapper(this.model, { warningLogs: false });
-    } catch (error) {
-      log.warn(`The model's chat template cannot be used, a general one is: ${error instanceof Error ? error.message : String(error)}`);
-      return new this.module.GeneralChatWrapper();
-    }
+  /** A caller's text stays text: what looks like a special token in it is not made one. */
+  #asText(words: string): string {
+    const clean = words.includes(cutMark) ? words.replaceAll(cutMark, '') : words;
+    return this.#special === undefined ? clean : clean.replace(this.#special, (found) => found[0]! + cutMark + found.slice(1));
   }
 }
 
+function controlTokenPattern(model: LlamaModel): RegExp | undefined {
+  const { tokens, token_type: types } = (model.fileInfo.metadata?.tokenizer?.ggml ?? {}) as { tokens?: unknown; token_type?: unknown };
+  if (!Array.isArray(tokens) || !Array.isArray(types)) {
+    return undefined;
+  }
+  const texts = tokens.filter((text: unknown, index): text is string => types[index] === controlToken && typeof text === 'string' && text.length > 1);
+  // The longest first: one may begin with another.
+  const escaped = texts.sort((a, b) => b.length - a.length).map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return escaped.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+}
+
+/** The template's own way to end an answer, for models whose vocabulary does not know it as an end. */
+function endOfAnswer(model: LlamaModel, after: string, special: RegExp | undefined): { readonly token?: Token; readonly text?: string } {
+  const trimmed = after.trim();
+  const found = special === undefined ? null : new RegExp(`^(?:${special.source})`).exec(trimmed);
+  if (found !== null) {
+    const tokens = model.tokenize(found[0], true);
+    return tokens.length === 1 ? { token: tokens[0]! } : {};
+  }
+  const line = trimmed.split('\n')[0]!;
+  return line.length >= 4 ? { text: `\n${line}` } : {};
+}
+
+function checkLength(messages: readonly WireMessage[], contextLength: number): void {
+  const longest = Math.max(...messages.slice(-1).map(({ content }) => content.length));
+  if (longest > contextLength * charactersPerToken) {
+    throw overflow(`it has ${longest} characters`, contextLength, { characters: longest });
+  }
+}
+
+function overflow(what: string, contextLength: number, details: Readonly<Record<string, number>>): JanError {
+  return new JanError(
+    'context-overflow',
+    `The message is too long for this model: ${what}, and the model reads ${contextLength} at most. Shorten it, or load the model with a longer context.`,
+    { details: { ...details, contextLength } },
+  );
+}
+
 /** Without the first user message and what follows it up to the next; unchanged when only one turn is left. */
-function dropOldestTurn(messages: readonly PromptMessage[]): readonly PromptMessage[] {
-  const isTurnStart = (message: PromptMessage): boolean => message.role === 'user';
+function dropOldestTurn(messages: readonly WireMessage[]): readonly WireMessage[] {
+  const isTurnStart = (message: WireMessage): boolean => message.role === 'user';
   const first = messages.findIndex((message) => message.role !== 'system');
   const next = messages.findIndex((message, index) => index > first && isTurnStart(message));
   if (first < 0 || next < 0) {

@@ -12,6 +12,7 @@ import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
 import { checkModelFile } from './modelFileCheck';
 import { Sandbox } from './sandbox/sandbox';
+import { ModelTemplates } from './template/modelTemplates';
 
 /** Longest context that is taken without being asked for, tokens. */
 const defaultContextLength = 8192;
@@ -55,6 +56,9 @@ export class Engine {
     if (existing !== undefined && existing.status !== 'unloading' && existing.path === params.path) {
       if (!wantsOtherContext(existing, params)) {
         await this.#join(existing, onProgress, signal);
+        if (params.chatTemplate !== undefined) {
+          await (await existing.ready).templates.setDefault(params.chatTemplate);
+        }
         return describe(existing);
       }
       if (describe(existing).activeRequests > 0) {
@@ -159,8 +163,10 @@ export class Engine {
         // Creating the context is the last tenth.
         onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
       });
+      const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
+      templates.catch(() => undefined);
       const context = await this.#createContext(library, model, entry, params);
-      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), this.onChange, this.log);
+      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.onChange);
       entry.status = 'ready';
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
@@ -236,10 +242,14 @@ function describe(entry: Entry): RuntimeModel {
     ...(status === 'loading' ? { progress: entry.progress } : {}),
     ...(loaded === undefined || status !== 'ready'
       ? {}
-      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers }),
+      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers, ...notesOf(loaded) }),
     activeRequests: loaded?.activeRequests ?? 0,
     queuedRequests: loaded?.queuedRequests ?? 0,
   };
+}
+
+function notesOf({ templates }: LoadedModel): Pick<RuntimeModel, 'notes'> {
+  return templates.note === undefined ? {} : { notes: [templates.note] };
 }
 
 function wantsOtherContext(entry: Entry, params: LoadModelParams): boolean {

@@ -115,7 +115,7 @@ export class LeaseSession {
     });
     this.#handle(getStateRequest, async () => this.options.state());
     this.#handle(countTokensRequest, async ({ modelId, ...prompt }) => (await engine.ready(modelId)).countTokens(prompt));
-    this.#handle(renderChatRequest, async ({ modelId, ...prompt }) => ({ text: (await engine.ready(modelId)).renderChat(prompt) }));
+    this.#handle(renderChatRequest, async ({ modelId, ...prompt }) => ({ text: await (await engine.ready(modelId)).renderChat(prompt) }));
     this.#handle(tokenizeRequest, async ({ modelId, text, special, addSpecial }) => ({
       tokens: (await engine.ready(modelId)).tokenize(text, special, addSpecial),
     }));

@@ -3,9 +3,7 @@
 
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
-import type { Logger } from '../common/log';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
-import { ChatPromptBuilder } from './chatPrompt';
 import { generateAnswer } from './generation';
 import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
@@ -13,6 +11,7 @@ import type { Prompt } from './prompt';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { chooseSlot } from './slotScheduler';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
+import type { ModelTemplates } from './template/modelTemplates';
 import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
@@ -33,7 +32,6 @@ interface Waiting {
 }
 
 export class LoadedModel {
-  readonly #prompts: ChatPromptBuilder;
   readonly #detokenize: Detokenize<Token>;
   readonly #sampling: ResolvedSampling;
   readonly #slots: Slot[];
@@ -47,11 +45,10 @@ export class LoadedModel {
     private readonly model: LlamaModel,
     private readonly context: LlamaContext,
     private readonly grammars: ResponseGrammars,
+    readonly templates: ModelTemplates,
     private readonly onChange: () => void,
-    log: Logger,
   ) {
     this.#detokenize = createDetokenizer(model);
-    this.#prompts = new ChatPromptBuilder(module, model, log);
     this.#sampling = defaultSampling(model.fileInfo.metadata);
     this.#slots = Array.from({ length: context.totalSequences }, () => ({
       sequence: context.getSequence(),
@@ -86,12 +83,13 @@ export class LoadedModel {
     return this.#queue.length;
   }
 
-  countTokens(params: ChatPromptParams): { tokens: number; contextLength: number } {
-    return { tokens: this.#prompts.count(params.messages), contextLength: this.contextLength };
+  async countTokens(params: ChatPromptParams): Promise<{ tokens: number; contextLength: number }> {
+    const builder = await this.templates.builderFor(params.chatTemplate);
+    return { tokens: await builder.count(params), contextLength: this.contextLength };
   }
 
-  renderChat(params: ChatPromptParams): string {
-    return this.#prompts.render(params.messages);
+  async renderChat(params: ChatPromptParams): Promise<string> {
+    return (await this.templates.builderFor(params.chatTemplate)).render(params);
   }
 
   tokenize(text: string, special: boolean, addSpecial: boolean): Token[] {
@@ -104,7 +102,8 @@ export class LoadedModel {
 
   async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
-    const prompt = this.#prompts.build(params.messages, this.contextLength, params.maxTokens);
+    const builder = await this.templates.builderFor(params.chatTemplate);
+    const prompt = await builder.build(params, this.contextLength, params.maxTokens);
     return this.#answer(prompt, params, listener, signal, started);
   }
 

@@ -36,6 +36,7 @@ import {
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
 import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toPromptParams } from './llamaRequests';
+import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
 
@@ -53,6 +54,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
   readonly onDidChangeState: Event<void> = this.#onDidChangeState.event;
   #models: readonly RuntimeModel[] = [];
   readonly #names = new Map<string, string>();
+  readonly #purposes = new ModelPurposes();
   #nextRequest = 1;
 
   constructor(
@@ -77,13 +79,17 @@ export class LlamaBackend implements ModelBackend, Disposable {
       ...(model.progress === undefined ? {} : { progress: model.progress }),
       ...(model.contextLength === undefined ? {} : { contextLength: model.contextLength }),
       ...(model.memory === undefined ? {} : { memory: model.memory }),
+      ...(model.gpuLayers === undefined ? {} : { gpuLayers: model.gpuLayers }),
+      ...(model.notes === undefined ? {} : { notes: model.notes }),
     }));
   }
 
   async getModels(): Promise<InferenceModel[]> {
     const models = (await this.getDownloadedModels()).filter((model) => model.backendId === this.id && model.path !== undefined);
-    return models.map((model) => {
+    const purposes = await Promise.all(models.map(({ path }) => this.#purposes.of(path!)));
+    return models.map((model, index) => {
       this.#names.set(model.id, model.name);
+      const capabilities = purposes[index];
       const loaded = this.#models.find(({ modelId, status }) => modelId === model.id && status === 'ready');
       const contextLength = loaded?.contextLength ?? model.contextLength;
       return {
@@ -93,6 +99,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
         loaded: loaded !== undefined,
         remote: false,
         ...(contextLength === undefined ? {} : { contextLength }),
+        ...(capabilities === undefined ? {} : { capabilities }),
       };
     });
   }
@@ -290,7 +297,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
         {
           modelId: model.id,
           path: model.path,
-          ...(options.contextLength === undefined ? {} : { contextLength: options.contextLength }),
+          ...definedOnly({ contextLength: options.contextLength, chatTemplate: options.chatTemplate }),
         },
         { signal: options.signal, onStart: (restart) => (alive = restart) },
       );

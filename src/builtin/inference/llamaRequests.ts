@@ -37,10 +37,10 @@ export function toGenerationParams(request: GenerationRequest & { readonly model
 }
 
 export function toPromptParams(request: ChatRequest): ChatPromptParams {
-  const { messages, tools, toolChoice, templateVariables } = request;
+  const { messages, tools, toolChoice, templateVariables, load } = request;
   return {
     messages: messages.map(({ toolCalls, ...message }) => definedOnly({ ...message, toolCalls: toolCalls === undefined ? undefined : [...toolCalls] })),
-    ...definedOnly({ tools: tools === undefined ? undefined : tools.map((tool) => definedOnly(tool)), toolChoice, templateVariables }),
+    ...definedOnly({ tools: tools === undefined ? undefined : tools.map((tool) => definedOnly(tool)), toolChoice, templateVariables, chatTemplate: load?.chatTemplate }),
   };
 }
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { RuntimeConnection } from '../../../src/builtin/inference/runtimeConnection';
 import { JanError } from '../../../src/common/errors';
 import { nullLogger } from '../../../src/common/log';
-import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
+import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, tokenizeRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
 import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/testModels';
 import { isAlive, processEnd, runtimeEntry } from '../builtin/inference/inferenceHarness';
 
@@ -58,16 +58,17 @@ describe('runtime process', function () {
     assert.deepEqual(await readdir(directory), [], 'the socket is gone as well');
   });
 
-  it('ends within a second of the last lease while the main thread is busy in a template that never ends', async () => {
-    const file = path.join(directory, 'hostile.gguf');
-    await writeTestModel(file, {
-      ...testModels.null,
-      chatTemplate: '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}',
-    });
+  /** Sixteen million letters without a space are one word to the tokeniser, which takes its time in native code. */
+  async function keepBusy(connection: RuntimeConnection): Promise<Promise<unknown>> {
+    await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+    return connection.request(tokenizeRequest, { modelId: 'null', text: 'a'.repeat(16 * 1024 * 1024), special: false, addSpecial: false });
+  }
+
+  it('ends within a second of the last lease while the main thread is busy in native code', async () => {
     const child = start();
     await listening(child);
     const connection = await open();
-    connection.request(loadModelRequest, { modelId: 'hostile', path: file }).catch(() => undefined);
+    void keepBusy(connection).catch(() => undefined);
     // It hangs once a second question is not answered any more.
     await notAnswered(connection);
     connection.dispose();
@@ -75,13 +76,36 @@ describe('runtime process', function () {
   });
 
   it('ends itself when the main thread hangs, so that pending calls reject', async () => {
-    const file = path.join(directory, 'hostile.gguf');
-    await writeTestModel(file, { ...testModels.null, chatTemplate: '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}' });
     const child = start('--hang-ms', '2000');
     await listening(child);
     const connection = await open();
-    await assert.rejects(connection.request(loadModelRequest, { modelId: 'hostile', path: file }), { code: 'engine-crashed' });
+    await assert.rejects(keepBusy(connection), { code: 'engine-crashed' });
     await processEnd(child.pid, 1000);
+  });
+
+  it('is not kept busy by a template that never ends: the model gets a general one, and says so', async () => {
+    const chatTemplate = '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}';
+    const file = path.join(directory, 'hostile.gguf');
+    await writeTestModel(file, { ...testModels.null, chatTemplate });
+    await listening(start());
+    const connection = await open();
+    const loading = connection.request(loadModelRequest, { modelId: 'hostile', path: file });
+    let slowest = 0;
+    let loaded = false;
+    const ended = loading.then(() => (loaded = true));
+    while (!loaded) {
+      const began = performance.now();
+      await connection.request(getStateRequest, {});
+      slowest = Math.max(slowest, performance.now() - began);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await ended;
+    assert.ok(slowest < 5000, `a question waited ${slowest} ms`);
+    assert.match((await loading).notes!.join(), /did not end within \d+ ms.*general one/);
+    const params = { requestId: '1', modelId: 'hostile', messages: [{ role: 'user' as const, content: 'Hi' }], sampling: {}, maxTokens: 3 };
+    assert.equal((await connection.request(chatRequest, params)).usage.completionTokens, 3);
+    await assert.rejects(connection.request(chatRequest, { ...params, chatTemplate }), { code: 'invalid-argument', message: /did not end/ });
+    connection.dispose();
   });
 
   it('ends by itself when no lease comes', async () => {

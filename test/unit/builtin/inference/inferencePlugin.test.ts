@@ -26,7 +26,7 @@ describe('inference plugin', function () {
   it('starts nothing until it is used', async () => {
     assert.deepEqual(await harness.api.inference.getEngineState(), { status: 'stopped', models: [], activeRequests: 0 });
     assert.deepEqual(await harness.api.inference.getInferenceModels(), [
-      { id: 'null', name: 'null', backendId: 'llama.cpp', loaded: false, remote: false },
+      { id: 'null', name: 'null', backendId: 'llama.cpp', loaded: false, remote: false, capabilities: ['chat', 'completion'] },
     ]);
     await harness.api.inference.stopModel('null');
     assert.equal((await harness.api.inference.getEngineState()).status, 'stopped');

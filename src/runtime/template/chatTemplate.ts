@@ -1,0 +1,144 @@
+// A model's chat template: rendered in the sandbox under a deadline, probed once for what it can say.
+// Must not know: tokens, slots, the context's length.
+
+import { JanError } from '../../common/errors';
+import type { ChatPromptParams, WireMessage, WireTool } from '../../protocol/runtimeProtocol';
+import { defaultReasoningTags, type ReasoningTags } from '../reasoningSplitter';
+import { SandboxFailure, type Sandbox } from '../sandbox/sandbox';
+import { messagesFor, toolText, type TemplateAbilities } from './templateMessages';
+
+export interface TemplateVariables {
+  readonly bos_token: string;
+  readonly eos_token: string;
+}
+
+export interface RenderedChat {
+  readonly text: string;
+  /** The answer to come begins within the reasoning. */
+  readonly reasoningOpened: boolean;
+}
+
+/** Ends the text of an answer that is to be gone on with; a noncharacter, so that it is in no text. */
+const endMark = '\uFDD1';
+const probe = { system: 'JANPROBESYSTEM', user: 'JANPROBEUSER', answer: 'JANPROBEANSWER', tool: 'jan_probe_tool', argument: 'JANPROBEARGUMENT', result: 'JANPROBERESULT' };
+
+const reasoningStyles: readonly ReasoningTags[] = [
+  defaultReasoningTags,
+  { open: '[THINK]', close: '[/THINK]' },
+  { open: '<seed:think>', close: '</seed:think>' },
+  { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
+];
+
+export class ChatTemplate {
+  private constructor(
+    readonly source: string,
+    private readonly sandbox: Sandbox,
+    private readonly variables: TemplateVariables,
+    readonly abilities: TemplateAbilities,
+    /** What comes between the end of an answer and the next message. */
+    readonly afterAnswer: string,
+  ) {}
+
+  /** @throws SandboxFailure when the template can't be rendered at all */
+  static async open(source: string, sandbox: Sandbox, variables: TemplateVariables): Promise<ChatTemplate> {
+    const user = { role: 'user', content: probe.user };
+    const answer = { role: 'assistant', content: probe.answer };
+    const tools = [toolVariable({ name: probe.tool, description: 'x', parameters: { type: 'object', properties: {} } })];
+    const call = { id: 'abcdef123', type: 'function', function: { name: probe.tool, arguments: { x: probe.argument } } };
+    const rendered = (messages: readonly unknown[], more: Readonly<Record<string, unknown>> = {}): Promise<string> =>
+      sandbox.run({ kind: 'render', template: source, variables: { ...variables, messages, add_generation_prompt: true, ...more } });
+    const shows = async (words: readonly string[], messages: readonly unknown[], more?: Readonly<Record<string, unknown>>): Promise<boolean> => {
+      try {
+        const text = await rendered(messages, more);
+        return words.every((word) => text.includes(word));
+      } catch (error) {
+        if (error instanceof SandboxFailure && error.reason === 'failed') {
+          return false;
+        }
+        throw error;
+      }
+    };
+    // Also finds out whether the template can be used at all.
+    const turns = await rendered([user, answer, { role: 'user', content: 'JANPROBENEXT' }]);
+    const afterAnswer = turns.slice(turns.indexOf(probe.answer) + probe.answer.length, turns.indexOf('JANPROBENEXT'));
+    const hasTools = await shows([probe.tool], [user], { tools });
+    const toolTurns = [user, { role: 'assistant', content: '', tool_calls: [call] }, { role: 'tool', name: probe.tool, tool_call_id: call.id, content: probe.result }];
+    const abilities = {
+      system: await shows([probe.system, probe.user], [{ role: 'system', content: probe.system }, user]),
+      repeatedRoles: await shows([probe.user, 'JANPROBENEXT'], [user, { role: 'user', content: 'JANPROBENEXT' }]),
+      tools: hasTools,
+      toolTurns: hasTools && (await shows([probe.argument, probe.result], toolTurns, { tools })),
+    };
+    return new ChatTemplate(source, sandbox, variables, abilities, turns.includes(probe.answer) ? afterAnswer : '');
+  }
+
+  get reasoningTags(): ReasoningTags {
+    return reasoningStyles.find(({ open }) => this.source.includes(open)) ?? defaultReasoningTags;
+  }
+
+  /**
+   * @param mark is applied to every text that comes from a caller
+   * @throws JanError `invalid-argument` when the template refuses the conversation, `model-invalid` when it has no end
+   */
+  async render(params: ChatPromptParams, mark: (text: string) => string = (text) => text): Promise<RenderedChat> {
+    const tools = params.toolChoice === 'none' ? [] : (params.tools ?? []);
+    const last = params.messages.at(-1)!;
+    const goesOn = last.role === 'assistant' && (last.toolCalls ?? []).length === 0;
+    const messages: readonly WireMessage[] = goesOn ? [...params.messages.slice(0, -1), { ...last, content: last.content + endMark }] : params.messages;
+    const variables = {
+      ...(params.templateVariables === undefined ? {} : (marked(params.templateVariables, mark) as object)),
+      ...this.variables,
+      messages: marked(messagesFor(messages, this.abilities, this.abilities.tools ? undefined : toolText(tools)), mark),
+      ...(tools.length > 0 && this.abilities.tools ? { tools: marked(tools.map(toolVariable), mark) } : {}),
+      add_generation_prompt: !goesOn,
+    };
+    let text = await this.#run(variables, params.messages);
+    const end = text.lastIndexOf(endMark);
+    if (end >= 0) {
+      text = text.slice(0, end);
+    } else if (goesOn) {
+      // The template did not take the answer's text as it is: it is answered anew.
+      text = await this.#run({ ...variables, add_generation_prompt: true }, params.messages);
+    }
+    return { text, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
+  }
+
+  async #run(variables: Readonly<Record<string, unknown>>, messages: readonly WireMessage[]): Promise<string> {
+    try {
+      return await this.sandbox.run({ kind: 'render', template: this.source, variables }, extraTime(messages));
+    } catch (error) {
+      if (!(error instanceof SandboxFailure)) {
+        throw error;
+      }
+      throw error.reason === 'failed'
+        ? new JanError('invalid-argument', `The model’s chat template refuses this conversation: ${error.message.slice(0, 500)}`, { cause: error })
+        : new JanError(
+            'model-invalid',
+            `The model’s chat template can’t be used: ${error.message}. Give the model another one in its settings, or choose another model.`,
+            { cause: error },
+          );
+    }
+  }
+}
+
+/** Long conversations take their time in good templates too, ms. */
+function extraTime(messages: readonly WireMessage[]): number {
+  return messages.length / 2 + messages.reduce((sum, { content }) => sum + content.length, 0) / 20_000;
+}
+
+function toolVariable({ name, description, parameters }: WireTool): Readonly<Record<string, unknown>> {
+  return { type: 'function', function: { name, description: description ?? '', parameters: parameters ?? { type: 'object', properties: {} } } };
+}
+
+/** Every text within, changed; keys stay. */
+function marked(value: unknown, mark: (text: string) => string): unknown {
+  if (typeof value === 'string') {
+    return mark(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => marked(item, mark));
+  }
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item, mark)]))
+    : value;
+}

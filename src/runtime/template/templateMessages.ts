@@ -1,0 +1,117 @@
+// A conversation in the form that chat templates take, for what a template can't say put into words that it can. Pure.
+// Must not know: how templates are rendered.
+
+import type { WireMessage, WireTool } from '../../protocol/runtimeProtocol';
+
+export interface TemplateAbilities {
+  /** Has a place for a system message. */
+  readonly system: boolean;
+  /** Takes two messages of one role in a row. */
+  readonly repeatedRoles: boolean;
+  /** Has a place for tools. */
+  readonly tools: boolean;
+  /** Says calls and their results. */
+  readonly toolTurns: boolean;
+}
+
+/** As Hugging Face's `apply_chat_template` documents them. */
+export interface TemplateMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly reasoning_content?: string;
+  readonly tool_calls?: readonly { readonly id: string; readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: unknown } }[];
+  readonly tool_call_id?: string;
+  readonly name?: string;
+}
+
+/** @param instructions are added to the system message */
+export function messagesFor(messages: readonly WireMessage[], abilities: TemplateAbilities, instructions?: string): TemplateMessage[] {
+  const names = new Map(messages.flatMap(({ toolCalls }) => (toolCalls ?? []).map(({ id, name }) => [id, name])));
+  let all = messages.map((message) => (abilities.toolTurns ? withTools(message, names) : withoutTools(message, names)));
+  if (instructions !== undefined && instructions !== '') {
+    const first = all[0];
+    all = first?.role === 'system' ? [{ ...first, content: `${first.content}\n\n${instructions}` }, ...all.slice(1)] : [{ role: 'system', content: instructions }, ...all];
+  }
+  if (!abilities.system) {
+    all = systemAsUser(all);
+  }
+  return abilities.repeatedRoles ? all : joined(all);
+}
+
+function withTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>): TemplateMessage {
+  const name = role === 'tool' && toolCallId !== undefined ? names.get(toolCallId) : undefined;
+  return {
+    role,
+    content,
+    ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+    ...(toolCalls === undefined || toolCalls.length === 0
+      ? {}
+      : { tool_calls: toolCalls.map((call) => ({ id: call.id, type: 'function' as const, function: { name: call.name, arguments: parsed(call.arguments) } })) }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+/** Calls and results in the words of {@link toolText}. */
+function withoutTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>): TemplateMessage {
+  if (role === 'tool') {
+    const name = toolCallId === undefined ? undefined : names.get(toolCallId);
+    return { role: 'user', content: `<tool_response>\n${name === undefined ? '' : `${name}: `}${content}\n</tool_response>` };
+  }
+  const calls = (toolCalls ?? []).map(({ name, arguments: args }) => `<tool_call>\n${JSON.stringify({ name, arguments: parsed(args) })}\n</tool_call>`);
+  return {
+    role,
+    content: [content, ...calls].filter((part) => part !== '').join('\n'),
+    ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+  };
+}
+
+/** What a model whose template has no place for tools is told. */
+export function toolText(tools: readonly WireTool[]): string {
+  if (tools.length === 0) {
+    return '';
+  }
+  const described = tools.map(({ name, description, parameters }) => JSON.stringify({ name, description, parameters: parameters ?? {} }));
+  return (
+    'You may call these functions:\n<tools>\n' +
+    described.join('\n') +
+    '\n</tools>\nTo call one, answer with its name and arguments as JSON within <tool_call></tool_call>:\n' +
+    '<tool_call>\n{"name": "…", "arguments": {…}}\n</tool_call>'
+  );
+}
+
+/** Before the first message of the user. */
+function systemAsUser(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const others = messages.filter(({ role }) => role !== 'system');
+  if (system.length === 0) {
+    return others;
+  }
+  const first = others.findIndex(({ role }) => role === 'user');
+  const words = system.join('\n\n');
+  return first < 0
+    ? [{ role: 'user', content: words }, ...others]
+    : others.map((message, index) => (index === first ? { ...message, content: `${words}\n\n${message.content}` } : message));
+}
+
+function joined(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  const all: TemplateMessage[] = [];
+  for (const message of messages) {
+    const last = all.at(-1);
+    const plain = message.tool_calls === undefined && last?.tool_calls === undefined && message.role !== 'tool';
+    if (last?.role === message.role && plain) {
+      all[all.length - 1] = { ...last, content: `${last.content}\n\n${message.content}` };
+    } else {
+      all.push(message);
+    }
+  }
+  return all;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import type { WireMessage } from '../../../../src/protocol/runtimeProtocol';
+import { Sandbox } from '../../../../src/runtime/sandbox/sandbox';
+import { chatMl, general, rwkvWorld, templateSource } from '../../../../src/runtime/template/builtinTemplates';
+import { ChatTemplate } from '../../../../src/runtime/template/chatTemplate';
+
+const entry = path.resolve('dist/sandboxWorker.mjs');
+const variables = { bos_token: '<s>', eos_token: '</s>' };
+const user = (content: string): WireMessage => ({ role: 'user', content });
+const system = (content: string): WireMessage => ({ role: 'system', content });
+const assistant = (content: string): WireMessage => ({ role: 'assistant', content });
+const weather = { name: 'get_weather', description: 'The weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } };
+
+/** Refuses system messages and roles that don't take turns, as some models' templates do. */
+const strict = `{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
+{%- for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate') }}{% endif %}
+{{- '<start_of_turn>' + message.role + '\\n' + message.content | trim + '<end_of_turn>\\n' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}`;
+
+/** In the manner of the Hermes and Qwen models. */
+const withTools = `{%- if tools %}{{ '<|im_start|>system\\n# Tools\\n<tools>' }}{% for tool in tools %}{{ '\\n' + (tool | tojson) }}{% endfor %}{{ '\\n</tools><|im_end|>\\n' }}{% endif %}
+{%- for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content }}
+{%- for call in message.tool_calls or [] %}{{ '<tool_call>\\n{"name": "' + call.function.name + '", "arguments": ' + (call.function.arguments | tojson) + '}\\n</tool_call>' }}{% endfor %}
+{{- '<|im_end|>\\n' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% if enable_thinking is defined and enable_thinking %}{{ '<think>\\n' }}{% endif %}{% endif %}`;
+
+describe('chat templates', function () {
+  this.timeout(30_000);
+  let sandbox: Sandbox;
+  before(() => {
+    sandbox = new Sandbox({ deadlineMs: 1000, firstDeadlineMs: 10_000 }, entry);
+  });
+  after(() => sandbox.dispose());
+
+  const open = (source: string): Promise<ChatTemplate> => ChatTemplate.open(source, sandbox, variables);
+  const render = async (source: string, messages: WireMessage[], more: object = {}): Promise<string> => (await (await open(source)).render({ messages, ...more })).text;
+
+  it('are the file’s, a named one, or a general one', () => {
+    assert.equal(templateSource(strict, true), strict);
+    assert.equal(templateSource('rwkv-world', false), rwkvWorld);
+    assert.equal(templateSource(undefined, true), chatMl);
+    assert.equal(templateSource('chatml', false), general);
+  });
+
+  it('put messages into the model’s form', async () => {
+    assert.equal(await render(chatMl, [system('Be brief.'), user('Hi')]), '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+    assert.equal(await render(rwkvWorld, [user(' Hi '), assistant('Hello'), user('Bye')]), 'User: Hi\n\nAssistant: Hello\n\nUser: Bye\n\nAssistant:');
+    assert.equal(await render(general, [user('Hi')]), '### Human\nHi\n\n### Assistant\n');
+    assert.equal((await open(chatMl)).afterAnswer, '<|im_end|>\n<|im_start|>user\n');
+  });
+
+  it('go on with an answer that has begun', async () => {
+    assert.equal(await render(chatMl, [user('Count'), assistant('one, two')]), '<|im_start|>user\nCount<|im_end|>\n<|im_start|>assistant\none, two');
+    assert.equal(await render(strict, [user('Count'), assistant('one, two ')]), '<s><start_of_turn>user\nCount<end_of_turn>\n<start_of_turn>assistant\none, two ');
+  });
+
+  it('that have no system message, or want roles to take turns, get what they can say', async () => {
+    const template = await open(strict);
+    assert.deepEqual(template.abilities, { system: false, repeatedRoles: false, tools: false, toolTurns: false });
+    const { text } = await template.render({ messages: [system('Be brief.'), user('One'), user('Two')] });
+    assert.equal(text, '<s><start_of_turn>user\nBe brief.\n\nOne\n\nTwo<end_of_turn>\n<start_of_turn>model\n');
+  });
+
+  it('are given tools, calls and results', async () => {
+    const template = await open(withTools);
+    assert.deepEqual(template.abilities, { system: true, repeatedRoles: true, tools: true, toolTurns: true });
+    const messages: WireMessage[] = [
+      user('Weather?'),
+      { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'get_weather', arguments: '{"city":"Oslo"}' }] },
+      { role: 'tool', content: 'Rain', toolCallId: 'a' },
+    ];
+    const { text } = await template.render({ messages, tools: [weather] });
+    assert.match(text, /"name": "get_weather"/);
+    assert.match(text, /<tool_call>\n\{"name": "get_weather", "arguments": \{"city": "Oslo"\}\}\n<\/tool_call>/);
+    assert.match(text, /tool\nRain/);
+    assert.ok(!(await template.render({ messages: [user('x')], tools: [weather], toolChoice: 'none' })).text.includes('get_weather'));
+    const plain = await render(chatMl, messages, { tools: [weather] });
+    assert.match(plain, /^<\|im_start\|>system\nYou may call these functions:\n<tools>\n\{"name":"get_weather"/, 'a template without a place for tools');
+    assert.match(plain, /<tool_call>\n\{"name":"get_weather","arguments":\{"city":"Oslo"\}\}\n<\/tool_call>/);
+    assert.match(plain, /user\n<tool_response>\nget_weather: Rain/);
+  });
+
+  it('take variables, and say whether the answer begins as reasoning', async () => {
+    const template = await open(withTools);
+    assert.equal((await template.render({ messages: [user('x')] })).reasoningOpened, false);
+    const thinking = await template.render({ messages: [user('x')], templateVariables: { enable_thinking: true, messages: 'not these' } });
+    assert.equal(thinking.reasoningOpened, true);
+    assert.ok(thinking.text.includes('user\nx'), 'messages are not a variable of the caller');
+  });
+
+  it('that refuse a conversation say why; those that have no end are ended, and the next is served', async () => {
+    const refusing = await open(`{% if messages[0].content == 'bad' %}{{ raise_exception('Not this') }}{% endif %}{{ messages[0].content }}`);
+    await assert.rejects(refusing.render({ messages: [user('bad')] }), { code: 'invalid-argument', message: /Not this/ });
+    const trap = `{% if messages[0].content == 'trap' %}{% for i in range(100000000) %}{% for j in range(100000000) %}{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}`;
+    const hanging = await open(trap);
+    await assert.rejects(hanging.render({ messages: [user('trap')] }), { code: 'model-invalid', message: /did not end/ });
+    assert.equal((await hanging.render({ messages: [user('fine')] })).text, 'fine');
+    const greedy = `{% if messages[0].content == 'trap' %}{% set ns = namespace(t='xxxxxxxxxxxxxxxx') %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}{% endif %}{{ messages[0].content }}`;
+    await assert.rejects((await open(greedy)).render({ messages: [user('trap')] }), (error: unknown) => error instanceof Error);
+    assert.equal(await render(chatMl, [user('Hi')]), '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+    await assert.rejects(open('{% for %}'), (error: unknown) => error instanceof Error);
+  });
+
+  it('reach nothing outside', async () => {
+    for (const probe of ['messages.constructor', "messages['__proto__']", 'raise_exception.constructor("return process")()', 'range.__globals__', 'process', 'globalThis']) {
+      const text = await render(`{{ ${probe} }}|{{ messages[0].content }}`, [user('Hi')]).catch((error: unknown) => String(error));
+      assert.ok(!/native code|\[object|release|v24/.test(text), `${probe}: ${text}`);
+    }
+  });
+});
