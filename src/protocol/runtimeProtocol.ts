@@ -8,6 +8,12 @@ import { janErrorCodes } from '../common/errors';
 /** Both sides must agree on it; it is part of the socket's name, so that two versions never meet by accident. */
 export const runtimeProtocolVersion = 2;
 
+/**
+ * A connection whose first byte is `beat` is a pulse and no lease: each beat is answered by one, also while native code
+ * holds the main thread. `hung` comes before the process ends itself because its main thread did not answer.
+ */
+export const pulseBytes = { beat: 0x2e, hung: 0x68 } as const;
+
 type Schema = v.GenericSchema;
 
 /** A question and its answer. */
@@ -34,6 +40,8 @@ export const janErrorRpcCode = -32000;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));
+/** Never 0 or 1: a signal to those would reach whole groups of processes. */
+const processId = v.pipe(v.number(), v.integer(), v.minValue(2));
 const modelId = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
 /** Chosen by the client, unique on its connection. */
 const requestId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
@@ -129,7 +137,7 @@ export const runtimeModelSchema = v.object({
 export type RuntimeModel = v.InferOutput<typeof runtimeModelSchema>;
 
 export const runtimeStateSchema = v.object({
-  pid: count,
+  pid: processId,
   models: v.array(runtimeModelSchema),
 });
 export type RuntimeState = v.InferOutput<typeof runtimeStateSchema>;
@@ -152,7 +160,7 @@ const minute = 60 * second;
 export const helloRequest = {
   method: 'hello',
   params: v.object({ protocolVersion: v.number(), client: v.pipe(v.string(), v.maxLength(200)) }),
-  result: v.object({ protocolVersion: v.number(), pid: count }),
+  result: v.object({ protocolVersion: v.number(), pid: processId }),
   timeoutMs: 10 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 

@@ -1,9 +1,10 @@
 // The worker thread that owns the socket: it counts leases and ends the process when the last one is gone, also
-// while the main thread is stuck in native code. It passes bytes on without reading them.
-// Must not know: the protocol, llama.cpp.
+// while the main thread is stuck in native code. It answers pulses itself and passes all else on without reading it.
+// Must not know: what is said over a lease, llama.cpp.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { parentPort, type MessagePort } from 'node:worker_threads';
+import { pulseBytes } from '../protocol/runtimeProtocol';
 import { bindExclusively, type Binding } from './socketBinding';
 
 /** What worker and main thread say to each other. */
@@ -26,11 +27,23 @@ export interface FrontDoorOptions {
   readonly address: string;
   /** No lease after this long: the process ends, ms. */
   readonly firstLeaseDeadlineMs: number;
+  /** The process that started this one: while there is no lease yet, the process ends with it. */
+  readonly starter?: StarterProcess;
   /** The main thread does not answer for this long (in ticks of the worker, so sleep does not count): it hangs, ms. */
   readonly hangDeadlineMs: number;
 }
 
+export interface StarterProcess {
+  readonly pid: number;
+  /** Then its end shows in our own parent's id, even while its own parent has not taken note of it. */
+  readonly isParent: boolean;
+}
+
 const tickMs = 1000;
+/** How often the starter is looked at before the first lease, ms. */
+const starterLookMs = 100;
+/** A connection that says nothing is closed after this long, ms. */
+const silenceMs = 5000;
 
 export function runFrontDoor(options: FrontDoorOptions): void {
   if (parentPort === null) {
@@ -40,9 +53,10 @@ export function runFrontDoor(options: FrontDoorOptions): void {
 }
 
 class FrontDoor {
-  readonly #sockets = new Map<number, Socket>();
+  readonly #sockets = new Set<Socket>();
   /** Those that have said something. A connection that only looks whether someone is here is no lease. */
-  readonly #leases = new Set<number>();
+  readonly #leases = new Map<number, Socket>();
+  readonly #pulses = new Set<Socket>();
   #server: Server | undefined;
   #binding: Binding | undefined;
   #nextId = 1;
@@ -71,6 +85,7 @@ class FrontDoor {
           }
         }, this.options.firstLeaseDeadlineMs);
         setInterval(() => this.#tick(), tickMs);
+        this.#watchStarter();
       },
       (error: unknown) => this.#tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
     );
@@ -82,25 +97,67 @@ class FrontDoor {
       socket.destroy();
       return;
     }
-    const id = this.#nextId++;
-    this.#sockets.set(id, socket);
-    this.#tell({ kind: 'opened', id });
-    socket.on('data', (bytes: Buffer) => {
+    this.#sockets.add(socket);
+    socket.setTimeout(silenceMs, () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('data', (bytes: Buffer) => {
+      socket.setTimeout(0);
       if (this.#ending) {
         return;
       }
-      this.#leases.add(id);
-      this.#tell({ kind: 'data', id, bytes: new Uint8Array(bytes) });
+      if (bytes[0] === pulseBytes.beat) {
+        this.#answerPulse(socket);
+      } else {
+        this.#openLease(socket, bytes);
+      }
     });
-    socket.on('error', () => undefined);
+  }
+
+  #answerPulse(socket: Socket): void {
+    const answer = Uint8Array.of(pulseBytes.beat);
+    this.#pulses.add(socket);
+    socket.on('data', () => socket.write(answer));
+    socket.once('close', () => this.#pulses.delete(socket));
+    socket.write(answer);
+  }
+
+  #openLease(socket: Socket, first: Buffer): void {
+    const id = this.#nextId++;
+    const pass = (bytes: Buffer): void => {
+      if (!this.#ending) {
+        this.#tell({ kind: 'data', id, bytes: new Uint8Array(bytes) });
+      }
+    };
+    this.#leases.set(id, socket);
+    this.#tell({ kind: 'opened', id });
+    pass(first);
+    socket.on('data', pass);
     socket.once('close', () => {
-      this.#sockets.delete(id);
       this.#tell({ kind: 'closed', id });
       if (this.#leases.delete(id) && this.#leases.size === 0) {
         // Someone who has connected but not yet spoken gets a moment to do so.
-        setTimeout(() => this.#endIfUnused(), this.#sockets.size > 0 ? 200 : 0);
+        const waits = [...this.#sockets].some((other) => !this.#pulses.has(other));
+        setTimeout(() => this.#endIfUnused(), waits ? 200 : 0);
       }
     });
+  }
+
+  /** Before the first lease nobody would miss this process when its starter dies. */
+  #watchStarter(): void {
+    const { starter } = this.options;
+    if (starter === undefined) {
+      return;
+    }
+    const look = setInterval(() => {
+      if (this.#leases.size > 0) {
+        clearInterval(look);
+      } else if (!isRunning(starter)) {
+        clearInterval(look);
+        // Another window may just be saying hello.
+        setTimeout(() => this.#endIfUnused(), 200);
+      }
+    }, starterLookMs);
   }
 
   #endIfUnused(): void {
@@ -112,15 +169,15 @@ class FrontDoor {
   #receive(message: MainToDoor): void {
     switch (message.kind) {
       case 'data':
-        this.#sockets.get(message.id)?.write(message.bytes);
+        this.#leases.get(message.id)?.write(message.bytes);
         break;
       case 'close':
-        this.#sockets.get(message.id)?.destroy();
+        this.#leases.get(message.id)?.destroy();
         break;
       case 'exit':
         void this.#close().finally(() => {
           // Let what was written last reach the windows.
-          for (const socket of this.#sockets.values()) {
+          for (const socket of this.#sockets) {
             socket.end();
           }
           setTimeout(kill, 50);
@@ -134,7 +191,10 @@ class FrontDoor {
 
   #tick(): void {
     if (++this.#unansweredTicks * tickMs > this.options.hangDeadlineMs) {
-      process.stderr.write('The engine did not answer in time and is ended.\n');
+      process.stderr.write('error The engine did not answer in time and is ended.\n');
+      for (const pulse of this.#pulses) {
+        pulse.write(Uint8Array.of(pulseBytes.hung));
+      }
       this.#end();
       return;
     }
@@ -157,6 +217,19 @@ class FrontDoor {
 
   #tell(message: DoorToMain): void {
     this.main.postMessage(message);
+  }
+}
+
+function isRunning({ pid, isParent }: StarterProcess): boolean {
+  if (isParent && process.ppid !== pid) {
+    return false;
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, and someone else's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

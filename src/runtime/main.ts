@@ -1,5 +1,5 @@
 // Entry of the llama.cpp process (dist/runtime.mjs), a child beside a real node_modules that serves all windows of a
-// user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000]
+// user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000] [--starter <pid>]
 // Must not know: VS Code, services, conversations.
 
 import { fileURLToPath } from 'node:url';
@@ -33,8 +33,10 @@ function run(): void {
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
 
+  const starter = Number(argument('--starter'));
   const options: FrontDoorOptions = {
     address,
+    ...(starter > 1 ? { starter: { pid: starter, isParent: starter === process.ppid } } : {}),
     firstLeaseDeadlineMs: Number(argument('--first-lease-ms') ?? 10_000),
     hangDeadlineMs: Number(argument('--hang-ms') ?? 120_000),
   };

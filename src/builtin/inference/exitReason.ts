@@ -6,7 +6,11 @@ import { JanError } from '../../common/errors';
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The system has killed a process for want of memory while this one ran. */
+  readonly outOfMemory?: boolean;
 }
+
+const outOfMemoryWords = 'was killed by the system because memory ran out (SIGKILL)';
 
 const signals: Partial<Record<NodeJS.Signals, string>> = {
   SIGKILL: 'was killed (SIGKILL), perhaps because memory ran out',
@@ -45,6 +49,9 @@ export function exitWords(exit: ProcessExit | undefined): string {
     return 'ended unexpectedly';
   }
   const signal = exit.signal ?? (exit.code === null ? undefined : signalNumbers[exit.code]);
+  if (signal === 'SIGKILL' && exit.outOfMemory === true) {
+    return outOfMemoryWords;
+  }
   if (signal !== undefined && signal !== null) {
     return signals[signal] ?? `was ended by ${signal}`;
   }
@@ -52,8 +59,9 @@ export function exitWords(exit: ProcessExit | undefined): string {
   return status ?? `ended with exit code ${exit.code ?? 'unknown'}`;
 }
 
-export function crashError(exit: ProcessExit | undefined): JanError {
-  return new JanError('engine-crashed', `The engine ${exitWords(exit)}. Send the message again to restart it.`, {
-    details: { signal: exit?.signal ?? null, exitCode: exit?.code ?? null },
+/** @param words instead of those for the exit: this window has ended the process itself, and knows why. */
+export function crashError(exit: ProcessExit | undefined, words = exitWords(exit)): JanError {
+  return new JanError('engine-crashed', `The engine ${words}. Send the message again to restart it.`, {
+    details: { signal: exit?.signal ?? null, exitCode: exit?.code ?? null, ...(exit?.outOfMemory === true ? { outOfMemory: true } : {}) },
   });
 }

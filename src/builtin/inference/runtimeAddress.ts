@@ -27,6 +27,16 @@ export async function prepareRuntimeAddress(directory: string): Promise<string> 
   return address;
 }
 
+/**
+ * Takes the name away from whoever listens there without ever answering, so that another process can have it. Nothing
+ * is killed: the stuck one ends by itself when it goes on. A pipe's name (Windows) can't be taken.
+ */
+export async function abandonRuntimeAddress(address: string): Promise<void> {
+  if (process.platform !== 'win32') {
+    await fs.rm(address, { force: true });
+  }
+}
+
 async function makePrivate(folder: string): Promise<void> {
   try {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });

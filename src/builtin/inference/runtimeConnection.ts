@@ -12,6 +12,7 @@ import {
   StreamMessageWriter,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
+import { startAwakeTimer, type AwakeTimer } from '../../common/awakeTimer';
 import { fromErrorWire, JanError } from '../../common/errors';
 import { Emitter, type Event } from '../../common/events';
 import { toDisposable, type Disposable } from '../../common/lifecycle';
@@ -29,6 +30,9 @@ export interface CallRequestOptions {
   readonly onStart?: (alive: () => void) => void;
 }
 
+/** A call that was given up is cancelled; when neither its end nor anything else comes for this long, the engine hangs, ms. */
+const settlingMs = 10_000;
+
 export class RuntimeConnection implements Disposable {
   readonly #rpc: MessageConnection;
   readonly #socket: Socket;
@@ -37,6 +41,9 @@ export class RuntimeConnection implements Disposable {
   readonly #onDidClose = new Emitter<JanError>();
   /** With the cause. Also after dispose(). */
   readonly onDidClose: Event<JanError> = this.#onDidClose.event;
+  readonly #onDidHang = new Emitter<string>();
+  /** A call did not end, although it was out of time and cancelled, and nothing else was heard: its method. */
+  readonly onDidHang: Event<string> = this.#onDidHang.event;
   #isClosed = false;
   #received = 0;
   #pid = 0;
@@ -53,7 +60,14 @@ export class RuntimeConnection implements Disposable {
     });
     const connection = new RuntimeConnection(socket, causeOfDeath, log);
     try {
-      const { pid } = await connection.request(helloRequest, { protocolVersion: runtimeProtocolVersion, client });
+      const { pid, protocolVersion } = await connection.request(helloRequest, { protocolVersion: runtimeProtocolVersion, client });
+      if (protocolVersion !== runtimeProtocolVersion) {
+        throw new JanError(
+          'engine-unavailable',
+          'The engine that runs is of a different version of Jan than this window. Reload all windows, then try again.',
+          { details: { expected: runtimeProtocolVersion, received: protocolVersion } },
+        );
+      }
       connection.#pid = pid;
       return connection;
     } catch (error) {
@@ -133,27 +147,26 @@ export class RuntimeConnection implements Disposable {
     const cancellation = new CancellationTokenSource();
     const onAbort = (): void => cancellation.cancel();
     options.signal?.addEventListener('abort', onAbort, { once: true });
-    let timer: NodeJS.Timeout | undefined;
+    let timer: AwakeTimer | undefined;
+    let isGivenUp = false;
     const timedOut = new Promise<never>((_resolve, reject) => {
-      const start = (): void => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-          cancellation.cancel();
-          reject(
-            new JanError('timeout', `The engine did not answer within ${Math.round(descriptor.timeoutMs / 1000)} seconds. Restart it, then try again.`, {
-              details: { method: descriptor.method },
-            }),
-          );
-        }, descriptor.timeoutMs);
-      };
-      start();
-      options.onStart?.(descriptor.progressRestartsTimeout === true ? start : () => undefined);
+      timer = startAwakeTimer(descriptor.timeoutMs, () => {
+        isGivenUp = true;
+        cancellation.cancel();
+        reject(
+          new JanError('timeout', `The engine did not answer within ${Math.round(descriptor.timeoutMs / 1000)} seconds. Restart it, then try again.`, {
+            details: { method: descriptor.method },
+          }),
+        );
+      });
+      options.onStart?.(descriptor.progressRestartsTimeout === true ? () => timer?.restart() : () => undefined);
     });
     const died = this.#closed.then((cause) => {
       throw cause;
     });
+    let answer: Promise<unknown> | undefined;
     try {
-      const answer = this.#rpc.sendRequest<unknown>(descriptor.method, checked.output, cancellation.token).catch(async (error: unknown) => {
+      answer = this.#rpc.sendRequest<unknown>(descriptor.method, checked.output, cancellation.token).catch(async (error: unknown) => {
         throw error instanceof ResponseError && error.data !== undefined ? fromErrorWire(error.data) : await this.#orCause(error);
       });
       if (options.signal?.aborted === true) {
@@ -165,7 +178,10 @@ export class RuntimeConnection implements Disposable {
       }
       return result.output;
     } finally {
-      clearTimeout(timer);
+      timer?.dispose();
+      if (isGivenUp && answer !== undefined) {
+        this.#watchForHang(descriptor.method, answer);
+      }
       options.signal?.removeEventListener('abort', onAbort);
       cancellation.dispose();
       died.catch(() => undefined);
@@ -185,6 +201,19 @@ export class RuntimeConnection implements Disposable {
     const listeners = this.#listeners.get(descriptor.method) ?? new Set();
     this.#listeners.set(descriptor.method, listeners.add(checked));
     return toDisposable(() => listeners.delete(checked));
+  }
+
+  /** JavaScript that is late answers a cancelled call; native code that hangs does not. */
+  #watchForHang(method: string, answer: Promise<unknown>): void {
+    const heard = this.#received;
+    const timer = startAwakeTimer(settlingMs, () => {
+      if (!this.#isClosed && this.#received === heard) {
+        this.#onDidHang.fire(method);
+      }
+    });
+    const settled = (): void => timer.dispose();
+    answer.then(settled, settled);
+    void this.#closed.then(settled);
   }
 
   /** Ends the lease. */

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Logger } from '../../common/log';
 import type { ProcessExit } from './exitReason';
+import { countOomKills } from './oomKills';
 
 export interface RuntimeProcessOptions {
   /** Path of runtime.mjs. */
@@ -46,7 +47,7 @@ export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, stri
 }
 
 export function startRuntimeProcess({ entry, address, execPath = process.execPath, log }: RuntimeProcessOptions): RuntimeProcess {
-  const child: ChildProcess = spawn(execPath, [entry, '--listen', address], {
+  const child: ChildProcess = spawn(execPath, [entry, '--listen', address, '--starter', `${process.pid}`], {
     env: runtimeEnvironment(process.env),
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: what ends this window's group must not end other windows' engine.
@@ -75,8 +76,17 @@ export function startRuntimeProcess({ entry, address, execPath = process.execPat
       log.debug(`engine: ${line}`);
     }
   });
+  const oomKillsBefore = countOomKills();
   const exited = new Promise<ProcessExit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => {
+      if (signal !== 'SIGKILL') {
+        resolve({ code, signal });
+        return;
+      }
+      void Promise.all([oomKillsBefore, countOomKills()]).then(([before, after]) =>
+        resolve({ code, signal, outOfMemory: before !== undefined && after !== undefined && after > before }),
+      );
+    });
     child.once('error', (error) => {
       log.error(`The engine could not be started: ${error.message}`);
       resolve({ code: -1, signal: null });

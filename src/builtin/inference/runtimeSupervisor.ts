@@ -7,8 +7,9 @@ import { Emitter, type Event } from '../../common/events';
 import type { Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { shutdownRequest, stoppingNotification } from '../../protocol/runtimeProtocol';
-import { crashError, exitWords, type ProcessExit } from './exitReason';
-import { prepareRuntimeAddress } from './runtimeAddress';
+import { crashError, exitWords } from './exitReason';
+import { defaultBeatMs, defaultPatience, hasPulse, Pulse } from './pulse';
+import { abandonRuntimeAddress, prepareRuntimeAddress } from './runtimeAddress';
 import type { RuntimeConnection } from './runtimeConnection';
 import { exitCodeTaken, startRuntimeProcess, type RuntimeProcess } from './runtimeProcess';
 
@@ -17,6 +18,8 @@ export interface RuntimeSupervisorOptions {
   readonly directory: string;
   readonly execPath?: string;
   readonly log: Logger;
+  /** How often the engine's pulse is felt, ms; after four beats without an answer it is ended. Default 5000. */
+  readonly beatMs?: number;
 }
 
 export type RuntimeStatus = 'stopped' | 'starting' | 'running' | 'crashed';
@@ -125,7 +128,11 @@ export class RuntimeSupervisor implements Disposable {
         if (isJanError(error, 'engine-unavailable')) {
           throw (this.#error = error);
         }
-        if (Date.now() > deadline) {
+        if (isJanError(error, 'timeout') && !(await hasPulse(address, defaultBeatMs))) {
+          // Someone listens and does not answer: windows that have a lease on it end it; one that has none lets it be.
+          this.options.log.warn('The engine that runs does not answer. Another one is started in its place.');
+          await abandonRuntimeAddress(address);
+        } else if (Date.now() > deadline) {
           throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
         }
       }
@@ -156,7 +163,7 @@ export class RuntimeSupervisor implements Disposable {
       ...(started ? [] : [pause(50).then(() => undefined)]),
     ]);
     if (exit !== undefined && exit.code !== exitCodeTaken && !(exit.signal === 'SIGKILL' && !started)) {
-      this.#noteCrash(exit);
+      this.#noteCrash(exitWords(exit));
       throw (this.#error = new JanError('engine-unavailable', `The engine could not be started: it ${exitWords(exit)}. See the log for details, or restart it.`, {
         details: { signal: exit.signal, exitCode: exit.code },
       }));
@@ -165,8 +172,10 @@ export class RuntimeSupervisor implements Disposable {
 
   async #connect(address: string): Promise<RuntimeConnection> {
     /** The process, when it is one that this window has started. */
-    const opened: { child?: RuntimeProcess } = {};
+    const opened: { child?: RuntimeProcess; pulse?: Pulse } = {};
     let stopReason: string | undefined;
+    /** Why this window has ended the process. */
+    let verdict: string | undefined;
     const causeOfDeath = async (): Promise<JanError> => {
       if (this.#disposed) {
         return new JanError('engine-crashed', 'The window let go of the engine.');
@@ -174,16 +183,34 @@ export class RuntimeSupervisor implements Disposable {
       if (stopReason !== undefined) {
         return new JanError('engine-crashed', stopReason, { details: { restarted: true } });
       }
+      if (opened.pulse === undefined) {
+        // It was about to end when we came. When it crashes at its start, that shows in its exit.
+        return crashError(undefined);
+      }
       const exit = await Promise.race([opened.child?.exited, pause(exitNoticeMs).then(() => undefined)]);
-      this.#noteCrash(exit);
-      return crashError(exit);
+      const words = verdict ?? (opened.pulse.isHung ? 'did not get on with its work for two minutes and was ended' : exitWords(exit));
+      this.#noteCrash(words);
+      return crashError(exit, words);
     };
     // The protocol's library is loaded with the first connection: it would cost every start of VS Code milliseconds.
     const { RuntimeConnection } = await import('./runtimeConnection');
     const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log);
     opened.child = this.#child?.pid === open.pid ? this.#child : undefined;
+    const end = (words: string): void => {
+      verdict = words;
+      this.options.log.error(`The engine ${words}.`);
+      killProcess(open.pid);
+    };
+    const { beatMs = defaultBeatMs } = this.options;
+    opened.pulse = new Pulse({
+      address,
+      beatMs,
+      onSilence: () => end(`gave no sign of life for ${seconds(beatMs * defaultPatience)} and was ended`),
+    });
+    open.onDidHang((method) => end(`did not end a call (${method}) in its time and was ended`));
     open.onNotification(stoppingNotification, ({ reason }) => (stopReason = reason));
     open.onDidClose((cause) => {
+      opened.pulse?.dispose();
       if (this.#connection === open) {
         this.#connection = undefined;
         if (!this.#disposed && stopReason === undefined) {
@@ -203,10 +230,14 @@ export class RuntimeSupervisor implements Disposable {
     return open;
   }
 
-  #noteCrash(exit: ProcessExit | undefined): void {
-    this.#lastWords = exitWords(exit);
+  #noteCrash(words: string): void {
+    this.#lastWords = words;
     this.#crashes.push(Date.now());
   }
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} seconds`;
 }
 
 function killProcess(pid: number): void {

@@ -177,6 +177,7 @@ describe('inference plugin', function () {
   it('rejects with the cause when the engine is killed in mid-answer, and works again with the next message', async () => {
     const states: EngineState[] = [];
     const subscription = harness.api.onDidChangeEngine((state) => states.push(state));
+    await harness.api.inference.initModel('null');
     const { pid } = await harness.api.inference.getEngineState();
     let text = '';
     await assert.rejects(

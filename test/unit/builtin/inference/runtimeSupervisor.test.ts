@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
 import { RuntimeSupervisor } from '../../../../src/builtin/inference/runtimeSupervisor';
+import { isJanError } from '../../../../src/common/errors';
 import { nullLogger } from '../../../../src/common/log';
-import { getStateRequest } from '../../../../src/protocol/runtimeProtocol';
+import { getStateRequest, loadModelRequest } from '../../../../src/protocol/runtimeProtocol';
+import { testModelPath, testModels, writeTestModel } from '../../../fixtures/gguf/testModels';
+import { enginesEnd, startWindow } from '../../../fixtures/runtime/processes';
 import { processEnd, runtimeEntry } from './inferenceHarness';
 
 describe('runtime supervisor', function () {
@@ -62,6 +68,74 @@ describe('runtime supervisor', function () {
     process.kill(connection.pid, 'SIGSTOP');
     await assert.rejects(connection.request({ ...getStateRequest, timeoutMs: 50 }, {}), { code: 'timeout' });
     process.kill(connection.pid, 'SIGCONT');
+  });
+
+  it('ends an engine that is stopped, once its pulse was missed for the stated time, and says so', async () => {
+    supervisor.dispose();
+    supervisor = new RuntimeSupervisor({ entry: runtimeEntry, directory, log: nullLogger, beatMs: 100 });
+    const connection = await supervisor.lease();
+    process.kill(connection.pid, 'SIGSTOP');
+    const began = performance.now();
+    await assert.rejects(connection.request(getStateRequest, {}), { code: 'engine-crashed', message: /no sign of life for 0\.4 seconds and was ended/ });
+    assert.ok(performance.now() - began >= 350, 'not before its time');
+    await processEnd(connection.pid, 1000);
+    assert.notEqual((await supervisor.lease()).pid, connection.pid, 'and another one is started');
+  });
+
+  it('does not take sleep for a hang: everything stopped and continued', async () => {
+    const window = await startWindow(directory, 'answer', await testModelPath('null'));
+    await window.until(({ text }) => text !== undefined);
+    const engine = window.enginePid!;
+    for (let night = 0; night < 2; night++) {
+      process.kill(engine, 'SIGSTOP');
+      window.child.kill('SIGSTOP');
+      // More than the stated 20 s would take long; the window counts its own ticks, of which none happens meanwhile.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      // The window wakes first, and the engine late.
+      window.child.kill('SIGCONT');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      process.kill(engine, 'SIGCONT');
+    }
+    const heard = window.messages.length;
+    await window.until(({ text }) => text !== undefined, heard);
+    assert.equal(window.enginePid, engine);
+    assert.ok(!window.messages.some(({ failed }) => failed !== undefined));
+    await window.kill();
+    await enginesEnd(directory, 1000);
+  });
+
+  it('ends the engine when a call does not end at its time and nothing is heard any more', async function () {
+    this.timeout(60_000);
+    const file = path.join(directory, 'hostile.gguf');
+    const endless = '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}';
+    await writeTestModel(file, { ...testModels.null, chatTemplate: endless });
+    const connection = await supervisor.lease();
+    const pending = assert.rejects(connection.request(loadModelRequest, { modelId: 'hostile', path: file }), {
+      code: 'engine-crashed',
+      message: /did not end a call \(getState\) in its time and was ended/,
+    });
+    // Until the main thread is stuck, this is answered.
+    for (let stuck = false; !stuck; ) {
+      await connection.request({ ...getStateRequest, timeoutMs: 500 }, {}).catch((error: unknown) => (stuck = isJanError(error, 'timeout')));
+    }
+    await pending;
+    await processEnd(connection.pid, 1000);
+  });
+
+  it('takes the name of an engine that is stuck and that nobody leases', async function () {
+    this.timeout(60_000);
+    if (process.platform === 'win32') {
+      console.log('      skipped: a pipe\'s name cannot be taken');
+      this.skip();
+    }
+    const address = await prepareRuntimeAddress(directory);
+    const stuck = spawn(process.execPath, [runtimeEntry, '--listen', address], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(stuck.stdout, 'data');
+    stuck.kill('SIGSTOP');
+    const { pid } = await supervisor.lease();
+    assert.notEqual(pid, stuck.pid);
+    stuck.kill('SIGKILL');
+    assert.equal((await supervisor.lease()).pid, pid);
   });
 
   it('starts nothing after it was disposed', async () => {

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/testModels';
+import { enginesEnd, enginesOf, startWindow, type WindowProcess } from '../../fixtures/runtime/processes';
+import type { WindowMode } from '../../fixtures/runtime/windowProcess';
+import { soakRounds, soakTimeout } from '../../fixtures/soak';
+
+/** The promise: no lease, no process within a second. */
+const promisedMs = 1000;
+
+describe('an engine whose only window is killed', function () {
+  this.timeout(90_000);
+  let directory: string;
+  let windows: WindowProcess[];
+
+  before(function () {
+    if (process.platform === 'win32') {
+      console.log('      skipped: processes are found by ps or /proc');
+      this.skip();
+    }
+  });
+
+  beforeEach(async () => {
+    directory = await mkdtemp(path.join(os.tmpdir(), 'jan-rt-'));
+    windows = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(windows.map((window) => window.kill()));
+    await enginesEnd(directory, 3000);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function open(mode: WindowMode, file: string): Promise<WindowProcess> {
+    const window = await startWindow(directory, mode, file);
+    windows.push(window);
+    return window;
+  }
+
+  it('ends within a second in the middle of reading a long prompt', async () => {
+    const window = await open('prefill', await testModelPath('mid'));
+    await window.until(({ asked }) => asked === 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(!window.messages.some(({ text }) => text !== undefined), 'the prompt is still being read');
+    assert.equal((await enginesOf(directory)).length, 1);
+    await window.kill();
+    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+  });
+
+  it('ends within a second in the middle of loading a model', async () => {
+    const window = await open('load', await testModelPath('mid'));
+    await window.until(({ fraction }) => fraction !== undefined);
+    await window.kill();
+    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+  });
+
+  it('ends within a second in the middle of an answer', async () => {
+    const window = await open('answer', await testModelPath('null'));
+    await window.until(({ text }) => text !== undefined);
+    await window.kill();
+    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+  });
+
+  it('ends within a second while its main thread is stuck', async () => {
+    const file = path.join(directory, 'hostile.gguf');
+    await writeTestModel(file, {
+      ...testModels.null,
+      chatTemplate: '{% for i in range(100000000) %}{% for j in range(100000000) %}{{ j }}{% endfor %}{% endfor %}',
+    });
+    const window = await open('idle', file);
+    await window.until(({ pid }) => pid !== undefined);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await window.kill();
+    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+  });
+
+  const rounds = soakRounds(10, 200);
+  it(`leaves nothing behind in ${rounds} rounds, killed at any moment from its start on`, async function () {
+    this.timeout(soakTimeout(120_000));
+    const modes: readonly WindowMode[] = ['start', 'load', 'prefill', 'answer', 'idle'];
+    const file = await testModelPath('small');
+    let longest = 0;
+    let seen = 0;
+    for (let round = 0; round < rounds; round++) {
+      const window = await open(modes[round % modes.length]!, file);
+      // From before the engine was started to after it works: spread over 1.5 s, none chosen by chance.
+      await new Promise((resolve) => setTimeout(resolve, 100 + ((round * 7919) % 1400)));
+      seen += (await enginesOf(directory)).length;
+      await window.kill();
+      longest = Math.max(longest, await enginesEnd(directory, promisedMs));
+    }
+    console.log(`      ${seen} engines ran, the last to end took ${Math.round(longest)} ms`);
+    assert.ok(seen > rounds / 2, `only ${seen} engines were met`);
+  });
+});
