@@ -53,6 +53,11 @@ export interface JanApi extends ServiceConstants {
   readonly onDidChangeDownloads: Event<Download>;
   readonly onDidChangeEngine: Event<EngineState>;
   readonly onDidChangePlugins: Event<void>;
+  /**
+   * Something in the store of conversations could not be read and was passed over (`record`, `content`, `snapshot`), told
+   * once per window and place, when it is met.
+   */
+  readonly onDidFindDamage: Event<StoreFinding>;
 
   /** Is `error` a {@link JanError}, optionally with this code? Works across extension bundles. */
   isJanError(error: unknown, code?: JanErrorCode): error is JanError;
@@ -1248,6 +1253,7 @@ export interface EventMap {
   onDidChangeModels: ModelsChangeEvent;
   onDidChangeDownloads: Download;
   onDidChangeEngine: EngineState;
+  onDidFindDamage: StoreFinding;
 }
 
 //#endregion

@@ -82,6 +82,7 @@ class Bus implements Core {
       onDidChangeModels: emitter('onDidChangeModels'),
       onDidChangeDownloads: emitter('onDidChangeDownloads'),
       onDidChangeEngine: emitter('onDidChangeEngine'),
+      onDidFindDamage: emitter('onDidFindDamage'),
     };
   }
 
@@ -109,6 +110,7 @@ class Bus implements Core {
       onDidChangeDownloads: this.#events.onDidChangeDownloads.event as JanApi['onDidChangeDownloads'],
       onDidChangeEngine: this.#events.onDidChangeEngine.event as JanApi['onDidChangeEngine'],
       onDidChangePlugins: this.#onDidChangePlugins.event as JanApi['onDidChangePlugins'],
+      onDidFindDamage: this.#events.onDidFindDamage.event as JanApi['onDidFindDamage'],
       isJanError: isJanError,
       createError: (code: JanErrorCode, message: string, details?: Readonly<Record<string, unknown>>) =>
         new JanError(code, message, { details }),

@@ -2,7 +2,7 @@
 // Must not know: any implementation of a service; it sees the public API alone.
 
 import * as path from 'node:path';
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import type { JanApi } from '../api/jan';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
@@ -10,9 +10,11 @@ import { registerChatView } from './chat/chatView';
 import { FileMemory } from './chat/fileMemory';
 import { keptConversation } from './chat/keptConversation';
 import { pickModel, registerCommands } from './commands';
+import { registerDamageNotice } from './damageNotice';
 import { registerLanguageModelProvider } from './languageModelProvider';
 import { ModelTree } from './modelTree';
 import { registerStatusBar } from './statusBar';
+import { commandIds } from './ids';
 import { setContextKey } from './vscodeIds';
 
 export interface UiOptions {
@@ -50,5 +52,15 @@ export function registerUi({ api, log, context }: UiOptions): Disposable {
     }),
   );
   owned.add(registerLanguageModelProvider({ api, log }));
+  owned.add(
+    registerDamageNotice({
+      api,
+      log,
+      l10n: vscode.l10n,
+      warn: (message, ...buttons) => vscode.window.showWarningMessage(message, ...buttons),
+      inform: (message) => vscode.window.showInformationMessage(message),
+      showLog: () => vscode.commands.executeCommand(commandIds.showLog),
+    }),
+  );
   return owned;
 }

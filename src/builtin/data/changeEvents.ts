@@ -1,13 +1,14 @@
 // Gathers what a batch of records changed into as few events as tell it.
 // Must not know: the journal, who listens.
 
-import type { ConversationsChangeEvent, MessagesChangeEvent, ModelsChangeEvent } from '../../api/jan';
+import type { ConversationsChangeEvent, MessagesChangeEvent, ModelsChangeEvent, StoreFinding } from '../../api/jan';
 import type { Change } from './outcomes';
 
 export type StoreEvent =
   | { readonly topic: 'conversations'; readonly event: ConversationsChangeEvent }
   | { readonly topic: 'messages'; readonly event: MessagesChangeEvent }
-  | { readonly topic: 'models'; readonly event: ModelsChangeEvent };
+  | { readonly topic: 'models'; readonly event: ModelsChangeEvent }
+  | { readonly topic: 'damage'; readonly event: StoreFinding };
 
 export interface OriginatedChange {
   readonly change: Change;

@@ -41,6 +41,8 @@ export function registerDataPlugin(api: JanApi, options: DataPluginOptions): Dis
         return plugin.emit('onDidChangeMessages', change.event);
       case 'models':
         return plugin.emit('onDidChangeModels', change.event);
+      case 'damage':
+        return plugin.emit('onDidFindDamage', change.event);
     }
   };
   let store: Store | undefined;

@@ -4,6 +4,7 @@
 import * as path from 'node:path';
 import type { StoreFinding, StoreReport } from '../../api/jan';
 import type { AttachmentFiles } from './attachmentFiles';
+import { describeDamage } from './damageWords';
 import { Follower, type Damage, type StoreEnvironment } from './follower';
 import { parseStoreName } from './journal';
 import { readSnapshot, SnapshotUnusable } from './snapshot';
@@ -109,15 +110,6 @@ async function checkFiles(
     }
   }
   return bytes;
-}
-
-function describeDamage({ kind, file, start, end }: Damage): StoreFinding {
-  const message = {
-    record: `${end - start} bytes of ${file} from byte ${start} on are no valid records; what was in them is lost, everything else was read.`,
-    content: `A record of ${file} at byte ${start} is intact but holds something that is not valid; it was passed over.`,
-    snapshot: `${file} is damaged; the state was read from the files before it.`,
-  }[kind];
-  return { kind, message, file, start, end };
 }
 
 function summarise(

@@ -7,6 +7,7 @@ import type { Logger } from '../../common/log';
 import { AppendQueue } from './appendQueue';
 import { coalesceChanges, compareConversations, type OriginatedChange, type StoreEvent } from './changeEvents';
 import { Compactor } from './compaction';
+import { describeDamage } from './damageWords';
 import { Follower, isOutOfMemory, type AppliedRecord, type Damage, type StoreEnvironment } from './follower';
 import { Interruptions } from './interruptions';
 import { recordKind, type OperationName, type Payload } from './operations';
@@ -310,7 +311,11 @@ export class StoreCore {
   }
 
   #emit(changes: readonly OriginatedChange[]): void {
-    for (const event of coalesceChanges(changes)) {
+    this.#tell(coalesceChanges(changes));
+  }
+
+  #tell(events: readonly StoreEvent[]): void {
+    for (const event of events) {
       try {
         this.options.onEvent(event);
       } catch (error) {
@@ -327,6 +332,7 @@ export class StoreCore {
     }
     this.damage.push(damage);
     this.options.log.warn(`store: passed over damage in ${damage.file}`, damage);
+    this.#tell([{ topic: 'damage', event: describeDamage(damage) }]);
   }
 }
 

@@ -194,7 +194,7 @@ describe('Store shared by windows', function () {
     assert.deepEqual(await here.getConversations(), []);
     const there = fixture.open(directory);
     const { id } = await there.createConversation();
-    await eventually(() => here.events.some(({ event }) => event.ids.includes(id)));
+    await eventually(() => here.events.some(({ event }) => 'ids' in event && event.ids.includes(id)));
     assert.equal((await here.getConversations())[0]!.id, id);
   });
 
