@@ -12,6 +12,7 @@ import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
 import { checkModelFile } from './modelFileCheck';
 import { Sandbox } from './sandbox/sandbox';
+import { StateCache } from './stateCache';
 import { ModelTemplates } from './template/modelTemplates';
 
 /** Longest context that is taken without being asked for, tokens. */
@@ -39,13 +40,16 @@ interface Entry {
 export class Engine {
   readonly #entries = new Map<string, Entry>();
   readonly #sandbox = new Sandbox();
+  readonly #states: StateCache;
   #grammars: ResponseGrammars | undefined;
   #uses = 0;
 
   constructor(
     private readonly log: Logger,
     private readonly onChange: () => void,
-  ) {}
+  ) {
+    this.#states = new StateCache({ log });
+  }
 
   get models(): RuntimeModel[] {
     return [...this.#entries.values()].map((entry) => describe(entry));
@@ -166,7 +170,7 @@ export class Engine {
       const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
       templates.catch(() => undefined);
       const context = await this.#createContext(library, model, entry, params);
-      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.onChange);
+      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
       entry.status = 'ready';
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);

@@ -113,5 +113,11 @@ async function readPrompt({ sequence, batchSize, prompt, listener, signal }: Gen
     size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * pieceMs) / tookMs)));
     listener.onProgress(prompt.tokens.length, at);
   }
+  if (sequence.needsCheckpoints && prompt.tokens.length - at > 1 && !signal.aborted) {
+    // The next turn often goes back to where this answer began: what was thought is not part of it.
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, -1));
+    await sequence.takeCheckpoint();
+    at = prompt.tokens.length - 1;
+  }
   return signal.aborted ? undefined : prompt.tokens.slice(at);
 }

@@ -1,15 +1,15 @@
 // One model in memory: its context with several slots, the queue before them, and the generation of answers.
 // Must not know: windows, the protocol, other models.
 
-import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
-import { JanError } from '../common/errors';
+import type { LlamaContext, LlamaModel, Token } from 'node-llama-cpp';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import { generateAnswer } from './generation';
 import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
 import type { Prompt } from './prompt';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
-import { chooseSlot } from './slotScheduler';
+import { Slots } from './slots';
+import type { StateCache } from './stateCache';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
 import type { ModelTemplates } from './template/modelTemplates';
 import { choiceOptions } from './tokenChoice';
@@ -21,24 +21,16 @@ export interface AnswerListener {
   onProgress(promptTokens: number, processedTokens: number): void;
 }
 
-interface Slot {
-  readonly sequence: LlamaContextSequence;
-  busy: boolean;
-  lastUsed: number;
-}
-
-interface Waiting {
-  start(): void;
-}
+/** Models that cannot go back (recurrent, sliding window) are given points to go back to, every so many tokens. */
+const checkpointInterval = 512;
+/** For all slots of a model, bytes. */
+const checkpointMemory = 512 * 1024 ** 2;
 
 export class LoadedModel {
   readonly #detokenize: Detokenize<Token>;
   readonly #sampling: ResolvedSampling;
-  readonly #slots: Slot[];
-  readonly #queue: Waiting[] = [];
+  readonly #slots: Slots;
   readonly #running = new Map<AbortController, Promise<unknown>>();
-  #uses = 0;
-  #closed = false;
 
   constructor(
     private readonly module: LlamaModule,
@@ -46,15 +38,19 @@ export class LoadedModel {
     private readonly context: LlamaContext,
     private readonly grammars: ResponseGrammars,
     readonly templates: ModelTemplates,
+    states: StateCache,
     private readonly onChange: () => void,
   ) {
     this.#detokenize = createDetokenizer(model);
     this.#sampling = defaultSampling(model.fileInfo.metadata);
-    this.#slots = Array.from({ length: context.totalSequences }, () => ({
-      sequence: context.getSequence(),
-      busy: false,
-      lastUsed: 0,
-    }));
+    const perSlot = checkpointMemory / context.totalSequences;
+    this.#slots = new Slots(
+      Array.from({ length: context.totalSequences }, () =>
+        context.getSequence({ checkpoints: { max: 16, interval: checkpointInterval, maxMemory: perSlot } }),
+      ),
+      states,
+      onChange,
+    );
   }
 
   get contextLength(): number {
@@ -80,7 +76,7 @@ export class LoadedModel {
   }
 
   get queuedRequests(): number {
-    return this.#queue.length;
+    return this.#slots.queued;
   }
 
   async countTokens(params: ChatPromptParams): Promise<{ tokens: number; contextLength: number }> {
@@ -132,7 +128,7 @@ export class LoadedModel {
     if (signal.aborted) {
       abort.abort();
     }
-    const slot = await this.#acquire(prompt.tokens, abort.signal);
+    const slot = await this.#slots.acquire(prompt.tokens, abort.signal);
     if (slot === undefined) {
       return {
         finishReason: 'cancelled',
@@ -159,72 +155,18 @@ export class LoadedModel {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#running.delete(abort);
-      slot.busy = false;
-      slot.lastUsed = ++this.#uses;
-      this.#queue.shift()?.start();
-      this.onChange();
+      this.#slots.release(slot);
     }
   }
 
   /** Ends what runs and frees the memory. */
   async dispose(): Promise<void> {
-    this.#closed = true;
-    for (const waiting of this.#queue.splice(0)) {
-      waiting.start();
-    }
+    await this.#slots.close();
     for (const abort of this.#running.keys()) {
       abort.abort();
     }
     await Promise.allSettled(this.#running.values());
     await this.context.dispose();
     await this.model.dispose();
-  }
-
-  /** A slot for these tokens, at the end of the queue when all are busy; undefined when aborted meanwhile. */
-  async #acquire(tokens: Token[], signal: AbortSignal): Promise<Slot | undefined> {
-    let slot = this.#queue.length === 0 ? this.#choose(tokens) : undefined;
-    let waitedBefore = false;
-    while (slot === undefined && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const waiting: Waiting = { start: resolve };
-        // Someone quicker took the slot this one was woken for: it stays first in line.
-        this.#queue.splice(waitedBefore ? 0 : this.#queue.length, 0, waiting);
-        waitedBefore = true;
-        this.onChange();
-        signal.addEventListener(
-          'abort',
-          () => {
-            const place = this.#queue.indexOf(waiting);
-            if (place >= 0) {
-              this.#queue.splice(place, 1);
-            }
-            resolve();
-          },
-          { once: true },
-        );
-      });
-      if (this.#closed) {
-        throw new JanError('cancelled', 'The model was unloaded before the answer began. Send the message again.');
-      }
-      slot = this.#choose(tokens);
-    }
-    if (signal.aborted) {
-      // Woken for a slot that is not wanted any more: the next in line gets it.
-      this.#queue.shift()?.start();
-      return undefined;
-    }
-    slot!.busy = true;
-    return slot;
-  }
-
-  #choose(tokens: Token[]): Slot | undefined {
-    const views = this.#slots.map((slot) => ({
-      busy: slot.busy,
-      length: slot.sequence.nextTokenIndex,
-      lastUsed: slot.lastUsed,
-      sharedPrefix: slot.busy ? 0 : slot.sequence.compareContextTokens(tokens).firstDifferentIndex,
-    }));
-    const index = chooseSlot(views, tokens.length);
-    return index === undefined ? undefined : this.#slots[index];
   }
 }

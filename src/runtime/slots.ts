@@ -1,0 +1,161 @@
+// A model's slots and the queue before them: which one answers a request, what it forgets for that, what is copied in.
+// Must not know: how answers are generated, prompts' text, the protocol.
+
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import { JanError } from '../common/errors';
+import { chooseSlot } from './slotScheduler';
+import type { KeptState, StateCache } from './stateCache';
+
+export interface Slot {
+  readonly sequence: LlamaContextSequence;
+  busy: boolean;
+  lastUsed: number;
+}
+
+interface Waiting {
+  start(): void;
+}
+
+/** Fewer tokens than this are read again sooner than they are kept and copied. */
+const worthKeeping = 128;
+
+export class Slots {
+  readonly #slots: Slot[];
+  readonly #queue: Waiting[] = [];
+  #uses = 0;
+  #closed = false;
+
+  constructor(
+    sequences: readonly LlamaContextSequence[],
+    private readonly states: StateCache,
+    private readonly onChange: () => void,
+  ) {
+    this.#slots = sequences.map((sequence) => ({ sequence, busy: false, lastUsed: 0 }));
+  }
+
+  get length(): number {
+    return this.#slots.length;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * A slot for these tokens, at the end of the queue when all are busy; undefined when aborted meanwhile.
+   * @throws JanError `cancelled` when the model is unloaded meanwhile
+   */
+  async acquire(tokens: Token[], signal: AbortSignal): Promise<Slot | undefined> {
+    let slot = this.#queue.length === 0 ? this.#choose(tokens) : undefined;
+    let waitedBefore = false;
+    while (slot === undefined && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const waiting: Waiting = { start: resolve };
+        // Someone quicker took the slot this one was woken for: it stays first in line.
+        this.#queue.splice(waitedBefore ? 0 : this.#queue.length, 0, waiting);
+        waitedBefore = true;
+        this.onChange();
+        signal.addEventListener(
+          'abort',
+          () => {
+            const place = this.#queue.indexOf(waiting);
+            if (place >= 0) {
+              this.#queue.splice(place, 1);
+            }
+            resolve();
+          },
+          { once: true },
+        );
+      });
+      if (this.#closed) {
+        throw unloaded();
+      }
+      slot = this.#choose(tokens);
+    }
+    if (slot === undefined || signal.aborted) {
+      // Woken for a slot that is not wanted any more: the next in line gets it.
+      this.#queue.shift()?.start();
+      return undefined;
+    }
+    slot.busy = true;
+    try {
+      await this.#prepare(slot, tokens);
+    } catch (error) {
+      this.release(slot);
+      throw error;
+    }
+    if (this.#closed) {
+      throw unloaded();
+    }
+    return slot;
+  }
+
+  release(slot: Slot): void {
+    slot.busy = false;
+    slot.lastUsed = ++this.#uses;
+    this.#queue.shift()?.start();
+    this.onChange();
+  }
+
+  /** Everyone who waits is told that there is nothing to wait for. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#queue.splice(0)) {
+      waiting.start();
+    }
+    await this.states.forget(this);
+  }
+
+  #choose(tokens: Token[]): Slot | undefined {
+    const views = this.#slots.map((slot) => ({
+      busy: slot.busy,
+      length: slot.sequence.nextTokenIndex,
+      lastUsed: slot.lastUsed,
+      sharedPrefix: slot.busy ? 0 : usablePrefix(slot.sequence, tokens),
+    }));
+    const index = chooseSlot(views, tokens.length);
+    return index === undefined ? undefined : this.#slots[index];
+  }
+
+  /** Keeps what the slot is about to forget, and copies in what is known elsewhere of the request's beginning. */
+  async #prepare(slot: Slot, tokens: Token[]): Promise<void> {
+    const own = usablePrefix(slot.sequence, tokens);
+    const lost = slot.sequence.nextTokenIndex - own;
+    let known = this.states.find(this, tokens, slot.sequence.needsCheckpoints);
+    if (lost >= worthKeeping && lost >= slot.sequence.nextTokenIndex / 4) {
+      await this.states.keep(this, slot.sequence);
+    }
+    const donor = this.#donor(slot, tokens, Math.max(own, known?.sharedPrefix ?? 0) + worthKeeping);
+    if (donor !== undefined) {
+      // Nobody may take it while it is copied.
+      donor.busy = true;
+      const copied: KeptState | undefined = await this.states.keep(this, donor.sequence);
+      donor.busy = false;
+      known = copied === undefined ? known : this.states.find(this, tokens, slot.sequence.needsCheckpoints);
+      this.#queue.shift()?.start();
+    }
+    if (known !== undefined && known.sharedPrefix >= own + worthKeeping) {
+      await this.states.restore(known.state, slot.sequence);
+    }
+  }
+
+  /** Another idle slot that shares at least so many tokens; of no use where a state serves only as a whole. */
+  #donor(slot: Slot, tokens: Token[], atLeast: number): Slot | undefined {
+    if (slot.sequence.needsCheckpoints) {
+      return undefined;
+    }
+    return this.#slots
+      .filter((other) => other !== slot && !other.busy && usablePrefix(other.sequence, tokens) >= atLeast)
+      .sort((a, b) => usablePrefix(b.sequence, tokens) - usablePrefix(a.sequence, tokens))[0];
+  }
+}
+
+/** How many of the request's first tokens need not be read again; a recurrent model goes back to a checkpoint. */
+function usablePrefix(sequence: LlamaContextSequence, tokens: Token[]): number {
+  const shared = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+  return shared >= sequence.nextTokenIndex ? shared : shared - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(shared));
+}
+
+function unloaded(): JanError {
+  return new JanError('cancelled', 'The model was unloaded before the answer began. Send the message again.');
+}
