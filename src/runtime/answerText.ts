@@ -5,6 +5,7 @@ import type { AnswerPiece } from '../protocol/runtimeProtocol';
 import { ReasoningSplitter, type ReasoningTags, type SplitText } from './reasoningSplitter';
 import { StopDetector } from './stopDetector';
 import { TokenText, type Detokenize } from './tokenText';
+import type { ToolCallParser } from './tools/toolCallParser';
 
 export interface AnswerTextOptions<T> {
   readonly detokenize: Detokenize<T>;
@@ -13,7 +14,9 @@ export interface AnswerTextOptions<T> {
   /** The chat template's. */
   readonly templateStops: readonly string[];
   /** Absent: all of it is text. */
-  readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean };
+  readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean } | undefined;
+  /** Absent: what looks like a call of a tool is text. */
+  readonly tools?: { readonly parser: ToolCallParser; readonly parallel: boolean } | undefined;
   readonly onPiece: (piece: Omit<AnswerPiece, 'droppedMessages'>) => void;
 }
 
@@ -22,6 +25,7 @@ export class AnswerText<T> {
   readonly #stops: StopDetector;
   readonly #reasoning: ReasoningSplitter | undefined;
   #stopString: string | undefined;
+  #hasToolCalls = false;
 
   constructor(private readonly options: AnswerTextOptions<T>) {
     this.#characters = new TokenText(options.detokenize);
@@ -34,22 +38,39 @@ export class AnswerText<T> {
     return this.#stopString;
   }
 
-  /** @returns whether a stop string ended the answer. */
+  get hasToolCalls(): boolean {
+    return this.#hasToolCalls;
+  }
+
+  get isReasoning(): boolean {
+    return this.#reasoning?.isReasoning ?? false;
+  }
+
+  /** @returns whether a stop string, or the one call that was allowed, ended the answer. */
   push(token: T, logprobs: AnswerPiece['logprobs'] = []): boolean {
     const { text, stopped, stop } = this.#stops.push(this.#characters.push(token));
     this.#emit(this.#split(text), logprobs);
     if (stopped) {
       this.#stopString = stop !== undefined && this.options.stops.includes(stop) ? stop : undefined;
-      this.#emit(this.#splitEnd());
+      this.#finish();
     }
-    return stopped;
+    const { tools } = this.options;
+    return stopped || (tools !== undefined && !tools.parallel && tools.parser.completed > 0);
   }
 
   /** What was held back; to be called when the answer ends without a stop string. */
   end(): void {
     const { text, stopped } = this.#stops.push(this.#characters.end());
     this.#emit(this.#split(text + (stopped ? '' : this.#stops.end())));
+    this.#finish();
+  }
+
+  #finish(): void {
     this.#emit(this.#splitEnd());
+    const rest = this.options.tools?.parser.end();
+    if (rest !== undefined) {
+      this.options.onPiece(rest);
+    }
   }
 
   #split(text: string): SplitText {
@@ -61,6 +82,8 @@ export class AnswerText<T> {
   }
 
   #emit({ text, reasoning }: SplitText, logprobs: AnswerPiece['logprobs'] = []): void {
-    this.options.onPiece({ text, reasoning, logprobs });
+    const { text: said, toolCalls } = this.options.tools?.parser.push(text) ?? { text, toolCalls: [] };
+    this.#hasToolCalls ||= toolCalls.length > 0;
+    this.options.onPiece({ text: said, reasoning, toolCalls, logprobs });
   }
 }

@@ -1,9 +1,9 @@
 // One answer: reuse what the slot remembers, read the rest of the prompt, then token by token to the end.
 // Must not know: slots' scheduling, templates, the protocol's transport.
 
-import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, LlamaGrammarEvaluationState, Token } from 'node-llama-cpp';
 import type { GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
-import { AnswerText } from './answerText';
+import { AnswerText, type AnswerTextOptions } from './answerText';
 import { ChunkSender } from './chunkSender';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
@@ -17,7 +17,10 @@ export interface Generation {
   readonly batchSize: number;
   readonly prompt: Prompt;
   readonly params: Pick<GenerationParams, 'maxTokens' | 'stop'>;
-  readonly choice: TokenChoiceOptions;
+  readonly choice: Omit<TokenChoiceOptions, 'grammar'>;
+  /** Holds the answer (without its reasoning) to a form, or what follows the mark of a tool's call. */
+  readonly grammar?: { readonly state: LlamaGrammarEvaluationState; readonly from: 'answer' | 'call' } | undefined;
+  readonly tools?: AnswerTextOptions<Token>['tools'];
   readonly listener: AnswerListener;
   readonly signal: AbortSignal;
   /** When the request came, by performance.now(). */
@@ -60,24 +63,26 @@ export async function generateAnswer(generation: Generation): Promise<Generation
     stops: params.stop ?? [],
     templateStops: prompt.stopTexts,
     reasoning: prompt.reasoning,
+    tools: generation.tools,
     onPiece: (piece) => sender.push(piece),
   });
+  const endReason = (): 'tool-calls' | 'stop' => (answer.hasToolCalls ? 'tool-calls' : 'stop');
   const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
-  for await (const { token, logprobs } of chooseTokens(sequence, rest, generation.choice)) {
+  for await (const { token, logprobs } of chooseTokens(sequence, rest, { ...generation.choice, grammar: grammarGate(generation, answer) })) {
     if (signal.aborted) {
       answer.end();
       return finish('cancelled');
     }
     if (prompt.stopTokens.has(token)) {
       answer.end();
-      return finish('stop');
+      return finish(endReason());
     }
     lastTokenAt = performance.now();
     firstTokenAt ??= lastTokenAt;
     completionTokens++;
     if (answer.push(token, logprobs)) {
-      return finish('stop', answer.stopString);
+      return finish(endReason(), answer.stopString);
     }
     if (completionTokens >= limit) {
       answer.end();
@@ -85,7 +90,22 @@ export async function generateAnswer(generation: Generation): Promise<Generation
     }
   }
   answer.end();
-  return finish('stop');
+  return finish(endReason());
+}
+
+/** Is the grammar in force for the next token? */
+function grammarGate({ grammar, tools }: Generation, answer: AnswerText<Token>): TokenChoiceOptions['grammar'] {
+  if (grammar === undefined) {
+    return undefined;
+  }
+  if (grammar.from === 'answer') {
+    return () => (answer.isReasoning ? undefined : grammar.state);
+  }
+  let begun = false;
+  return () => {
+    begun ||= tools?.parser.isAtOpener === true;
+    return begun ? grammar.state : undefined;
+  };
 }
 
 /** Forgets what differs from the prompt; at least the prompt's last token is left to read. */

@@ -15,6 +15,7 @@ import type { ModelTemplates } from './template/modelTemplates';
 import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
+import { toolUseOf, type ToolUse } from './tools/toolUse';
 
 export interface AnswerListener {
   onPiece(piece: AnswerPiece): void;
@@ -28,6 +29,8 @@ const checkpointMemory = 512 * 1024 ** 2;
 
 export class LoadedModel {
   readonly #detokenize: Detokenize<Token>;
+  /** Special tokens too. */
+  readonly #detokenizeAll: Detokenize<Token>;
   readonly #sampling: ResolvedSampling;
   readonly #slots: Slots;
   readonly #running = new Map<AbortController, Promise<unknown>>();
@@ -42,6 +45,7 @@ export class LoadedModel {
     private readonly onChange: () => void,
   ) {
     this.#detokenize = createDetokenizer(model);
+    this.#detokenizeAll = createDetokenizer(model, true);
     this.#sampling = defaultSampling(model.fileInfo.metadata);
     const perSlot = checkpointMemory / context.totalSequences;
     this.#slots = new Slots(
@@ -99,8 +103,9 @@ export class LoadedModel {
   async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
     const builder = await this.templates.builderFor(params.chatTemplate);
+    const tools = toolUseOf(params, builder.template.source, this.model);
     const prompt = await builder.build(params, this.contextLength, params.maxTokens);
-    return this.#answer(prompt, params, listener, signal, started);
+    return this.#answer(prompt, params, listener, signal, started, tools);
   }
 
   async complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
@@ -114,11 +119,10 @@ export class LoadedModel {
     listener: AnswerListener,
     signal: AbortSignal,
     started: number,
+    tools?: ToolUse,
   ): Promise<GenerationResult> {
-    const choice = {
-      ...choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling)),
-      grammar: await this.grammars.stateFor(this.model, params.responseFormat),
-    };
+    const choice = choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling));
+    const grammar = await this.grammars.forAnswer(this.model, params.responseFormat, tools?.grammar);
     if (prompt.droppedMessages > 0) {
       listener.onPiece({ droppedMessages: prompt.droppedMessages });
     }
@@ -138,12 +142,14 @@ export class LoadedModel {
     }
     const answer = generateAnswer({
       sequence: slot.sequence,
-      detokenize: this.#detokenize,
+      detokenize: tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.context.batchSize,
       prompt,
       params,
       choice,
+      grammar,
+      tools,
       listener,
       signal: abort.signal,
       started,

@@ -28,6 +28,10 @@ export class ReasoningSplitter {
     this.#phase = opened ? 'reasoning' : 'start';
   }
 
+  get isReasoning(): boolean {
+    return this.#phase === 'reasoning';
+  }
+
   push(piece: string): SplitText {
     let text = '';
     let reasoning = '';

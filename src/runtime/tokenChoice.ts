@@ -21,7 +21,8 @@ export interface TokenChoiceOptions {
   readonly logprobs?: number;
   readonly textOf: (token: Token) => string;
   readonly isEndToken: (token: Token) => boolean;
-  readonly grammar?: LlamaGrammarEvaluationState | undefined;
+  /** Asked before each token. */
+  readonly grammar?: (() => LlamaGrammarEvaluationState | undefined) | undefined;
 }
 
 export interface ChosenToken {

@@ -56,7 +56,13 @@ export class SchemaGrammar {
   #next = 0;
   #characters = 0;
 
-  constructor(private readonly whole: Schema) {}
+  constructor(private whole: Schema) {}
+
+  /** From here on references are into `whole`. */
+  setWhole(whole: Schema): void {
+    this.whole = whole;
+    this.#references.clear();
+  }
 
   /** @returns the expression of what `schema` allows. */
   visit(schema: unknown, where: string, depth: number): string {

@@ -7,9 +7,16 @@ import type { GenerationParams } from '../../protocol/runtimeProtocol';
 import type { LlamaModule } from '../llamaLibrary';
 import { SandboxFailure, type Sandbox } from '../sandbox/sandbox';
 import type { GrammarJob } from '../sandbox/sandboxJobs';
+import type { ToolUse } from '../tools/toolUse';
 
 /** Grammars that are kept ready; callers tend to ask for the same form again. */
 const kept = 32;
+
+export interface AnswerGrammar {
+  readonly state: LlamaGrammarEvaluationState;
+  /** In force for the whole answer, or from the mark of a tool's call on. */
+  readonly from: 'answer' | 'call';
+}
 
 export class ResponseGrammars {
   readonly #ready = new Map<string, LlamaGrammar>();
@@ -20,13 +27,30 @@ export class ResponseGrammars {
     private readonly sandbox: Sandbox,
   ) {}
 
-  /** @throws JanError `invalid-argument` for a form that can't be held to, in words */
-  async stateFor(model: LlamaModel, format: GenerationParams['responseFormat']): Promise<LlamaGrammarEvaluationState | undefined> {
+  /**
+   * A form that was asked for goes before what tools would like.
+   * @throws JanError `invalid-argument` for a form that can't be held to, in words
+   */
+  async forAnswer(model: LlamaModel, format: GenerationParams['responseFormat'], tools: ToolUse['grammar']): Promise<AnswerGrammar | undefined> {
     const job = jobOf(format);
-    return job === undefined ? undefined : this.stateOf(model, job);
+    if (job !== undefined && tools?.required !== true) {
+      return { state: await this.#stateOf(model, job), from: 'answer' };
+    }
+    if (tools === undefined) {
+      return undefined;
+    }
+    try {
+      return { state: await this.#stateOf(model, tools.job), from: tools.from };
+    } catch (error) {
+      if (tools.required) {
+        throw error;
+      }
+      // The model is left to keep to the schema by itself.
+      return undefined;
+    }
   }
 
-  async stateOf(model: LlamaModel, job: GrammarJob): Promise<LlamaGrammarEvaluationState> {
+  async #stateOf(model: LlamaModel, job: GrammarJob): Promise<LlamaGrammarEvaluationState> {
     const key = JSON.stringify(job);
     let grammar = this.#ready.get(key);
     if (grammar === undefined) {

@@ -1,6 +1,8 @@
 // What the sandbox is asked to do, and what it says. Only types.
 // Must not know: how jobs are done.
 
+import type { ToolGrammarInput } from '../tools/toolGrammar';
+
 export type SandboxJob = RenderJob | GrammarJob;
 
 /** Renders a chat template. */
@@ -14,7 +16,8 @@ export interface RenderJob {
 export type GrammarJob =
   | { readonly kind: 'grammar'; readonly form: 'json' }
   | { readonly kind: 'grammar'; readonly form: 'schema'; readonly schema: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'grammar'; readonly form: 'gbnf'; readonly grammar: string };
+  | { readonly kind: 'grammar'; readonly form: 'gbnf'; readonly grammar: string }
+  | ({ readonly kind: 'grammar'; readonly form: 'tools' } & ToolGrammarInput);
 
 export type SandboxMessage =
   | { readonly id: number; readonly begun: true }

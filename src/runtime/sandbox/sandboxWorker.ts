@@ -7,6 +7,7 @@ import { parentPort } from 'node:worker_threads';
 import { isJanError } from '../../common/errors';
 import { checkGrammar } from '../grammar/checkGrammar';
 import { jsonObjectGrammar, jsonSchemaGrammar } from '../grammar/jsonSchemaGrammar';
+import { toolGrammar } from '../tools/toolGrammar';
 import type { GrammarJob, SandboxJob, SandboxMessage } from './sandboxJobs';
 
 /** Compiled templates that are kept: a model has one, some a second for tools. */
@@ -38,6 +39,8 @@ function grammarOf(job: GrammarJob): string {
       return jsonSchemaGrammar(job.schema);
     case 'gbnf':
       return job.grammar;
+    case 'tools':
+      return toolGrammar(job);
   }
 }
 

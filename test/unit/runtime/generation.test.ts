@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import type { LlamaContextSequence, LlamaGrammarEvaluationState, Token } from 'node-llama-cpp';
 import type { AnswerPiece, GenerationParams } from '../../../src/protocol/runtimeProtocol';
-import { generateAnswer } from '../../../src/runtime/generation';
+import { generateAnswer, type Generation } from '../../../src/runtime/generation';
 import { defaultReasoningTags } from '../../../src/runtime/reasoningSplitter';
+import { ToolCallParser } from '../../../src/runtime/tools/toolCallParser';
+import { hermes } from '../../../src/runtime/tools/toolStyle';
 
 const tokensOf = (text: string): Token[] => [...text].map((letter) => letter.codePointAt(0) as Token);
 
@@ -35,9 +37,17 @@ class FakeSequence {
     this.evaluated.push(...tokens);
   }
 
-  async *evaluateWithMetadata(tokens: Token[]): AsyncGenerator<{ token: Token }> {
+  /** Whether a grammar was in force, token by token. */
+  readonly held: boolean[] = [];
+
+  async *evaluateWithMetadata(
+    tokens: Token[],
+    _metadata: object,
+    options: { grammarEvaluationState?: () => unknown } = {},
+  ): AsyncGenerator<{ token: Token }> {
     let next = tokens;
     for (;;) {
+      this.held.push(options.grammarEvaluationState?.() !== undefined);
       await this.evaluateWithoutGeneratingNewTokens(next);
       const token = tokensOf(this.answer)[this.generated % this.answer.length]!;
       this.generated++;
@@ -54,9 +64,10 @@ interface Run {
   readonly params?: Partial<GenerationParams>;
   readonly signal?: AbortSignal;
   readonly contextLength?: number;
+  readonly more?: Partial<Generation>;
 }
 
-async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength = 1000 }: Run) {
+async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength = 1000, more = {} }: Run) {
   const pieces: AnswerPiece[] = [];
   const result = await generateAnswer({
     sequence: sequence as unknown as LlamaContextSequence,
@@ -79,6 +90,7 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
     listener: { onPiece: (piece) => pieces.push(piece), onProgress: () => undefined },
     signal: signal ?? new AbortController().signal,
     started: performance.now(),
+    ...more,
   });
   return { ...result, text: pieces.map(({ text }) => text ?? '').join(''), pieces };
 }
@@ -148,5 +160,40 @@ describe('generation', () => {
     const { usage } = await run({ sequence, params: { maxTokens: 1 } });
     assert.equal(String.fromCodePoint(...sequence.evaluated), 'i');
     assert.equal(usage.cachedTokens, 1);
+  });
+
+  it('is held to a grammar once it has stopped reasoning', async () => {
+    const sequence = new FakeSequence('<think>ab</think>yes$');
+    const state = {} as LlamaGrammarEvaluationState;
+    const prompt = { tokens: tokensOf('x'), stopTokens: new Set(tokensOf('$')), stopTexts: [], droppedMessages: 0 };
+    const opened = { ...prompt, reasoning: { tags: defaultReasoningTags, opened: true } };
+    const { text, pieces } = await run({ sequence: new FakeSequence('ab</think>yes$'), more: { prompt: opened, grammar: { state, from: 'answer' } } });
+    assert.equal(text, 'yes');
+    assert.equal(pieces.map(({ reasoning }) => reasoning ?? '').join(''), 'ab');
+    await run({ sequence, more: { grammar: { state, from: 'answer' } } });
+    assert.deepEqual(sequence.held.map(Number).join(''), `${'1'.repeat(7)}${'0'.repeat(10)}${'1'.repeat(4)}`);
+  });
+
+  it('gives calls of tools, held to their grammar from their mark on', async () => {
+    const sequence = new FakeSequence('Look: <tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>$');
+    const state = {} as LlamaGrammarEvaluationState;
+    const tools = { parser: new ToolCallParser(hermes, [{ name: 'f' }]), parallel: true };
+    const { text, pieces, finishReason } = await run({ sequence, more: { tools, grammar: { state, from: 'call' } } });
+    assert.equal(text, 'Look:');
+    assert.equal(finishReason, 'tool-calls');
+    const deltas = pieces.flatMap(({ toolCalls }) => toolCalls ?? []);
+    assert.equal(deltas[0]!.name, 'f');
+    assert.equal(deltas.map((delta) => delta.arguments ?? '').join(''), '{"x": 1}');
+    const mark = 'Look: <tool_call>'.length;
+    assert.ok(sequence.held.slice(0, mark).every((held) => !held) && sequence.held.slice(mark).every((held) => held));
+  });
+
+  it('ends after one call when no more are allowed', async () => {
+    const call = '<tool_call>{"name": "f", "arguments": {}}</tool_call>';
+    const tools = { parser: new ToolCallParser(hermes, [{ name: 'f' }]), parallel: false };
+    const { pieces, finishReason, usage } = await run({ sequence: new FakeSequence(call + call), more: { tools } });
+    assert.equal(finishReason, 'tool-calls');
+    assert.equal(pieces.flatMap(({ toolCalls }) => toolCalls ?? []).filter(({ name }) => name === 'f').length, 1);
+    assert.ok(usage.completionTokens < call.length);
   });
 });

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { ToolCallParser } from '../../../../src/runtime/tools/toolCallParser';
+import { deepseek, functools, hermes, llama, mistral, toolStyleOf, type ToolStyle } from '../../../../src/runtime/tools/toolStyle';
+
+const tools = [
+  { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } } },
+  { name: 'get_time' },
+];
+
+interface Call {
+  name: string;
+  arguments: unknown;
+}
+
+/** What comes of a text that comes in these pieces; the pieces of calls put together. */
+function parse(style: ToolStyle, pieces: readonly string[]): { text: string; calls: Call[]; ids: Set<string> } {
+  const parser = new ToolCallParser(style, tools);
+  const all = [...pieces.map((piece) => parser.push(piece)), parser.end()];
+  const calls: { name: string; arguments: string }[] = [];
+  const ids = new Set<string>();
+  for (const { index, id, name, arguments: args } of all.flatMap(({ toolCalls }) => toolCalls)) {
+    if (id !== undefined) {
+      assert.equal(index, calls.length, 'calls are numbered in their order');
+      assert.match(id, /^[a-zA-Z0-9]{9}$/);
+      ids.add(id);
+      calls.push({ name: name!, arguments: '' });
+    }
+    calls[index]!.arguments += args ?? '';
+  }
+  return { text: all.map(({ text }) => text).join(''), calls: calls.map((call) => ({ name: call.name, arguments: JSON.parse(call.arguments) as unknown })), ids };
+}
+
+const oslo = { name: 'get_weather', arguments: { city: 'Oslo "}{' } };
+const time = { name: 'get_time', arguments: {} };
+const json = (call: Call, key = 'arguments'): string => `{"name": ${JSON.stringify(call.name)}, ${JSON.stringify(key)}: ${JSON.stringify(call.arguments)}}`;
+
+/** In the forms that the families' model cards show. */
+const recorded: [string, ToolStyle, string, string, Call[]][] = [
+  ['Hermes and Qwen', hermes, `<tool_call>\n${json(oslo)}\n</tool_call>`, '', [oslo]],
+  ['Qwen, text before, two calls', hermes, `Let me look.\n<tool_call>\n${json(oslo)}\n</tool_call>\n<tool_call>\n${json(time)}\n</tool_call>`, 'Let me look.', [oslo, time]],
+  ['keys in another order', hermes, `<tool_call>{"arguments": {"city": "Oslo \\"}{"}, "name": "get_weather"}</tool_call>`, '', [oslo]],
+  [
+    'Qwen coder',
+    hermes,
+    '<tool_call>\n<function=get_weather>\n<parameter=city>\n42\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>',
+    '',
+    [{ name: 'get_weather', arguments: { city: '42', days: 3 } }],
+  ],
+  ['Mistral', mistral, `[TOOL_CALLS][${json(oslo)}, ${json(time)}]`, '', [oslo, time]],
+  ['Mistral, ids first', mistral, `[TOOL_CALLS] [{"name": "get_time", "arguments": {}, "id": "abc123def"}]`, '', [time]],
+  ['Mistral, later', mistral, `[TOOL_CALLS]get_weather[ARGS]${JSON.stringify(oslo.arguments)}[TOOL_CALLS]get_time[ARGS]{}`, '', [oslo, time]],
+  ['Llama 3.1', llama, json(oslo, 'parameters'), '', [oslo]],
+  ['Llama 3.1, marked, two', llama, `<|python_tag|>${json(oslo, 'parameters')}; ${json(time, 'parameters')}`, '', [oslo, time]],
+  ['Llama 3.1, with a type', llama, `{"type": "function", "name": "get_weather", "parameters": ${JSON.stringify(oslo.arguments)}}`, '', [oslo]],
+  [
+    'DeepSeek',
+    deepseek,
+    `I look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n\`\`\`json\n${JSON.stringify(oslo.arguments)}\n\`\`\`<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_time\n\`\`\`json\n{}\n\`\`\`<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
+    'I look.',
+    [oslo, time],
+  ],
+  ['Phi 4', functools, `functools[${json(oslo)}]`, '', [oslo]],
+  ['plain JSON', hermes, json(time), '', [time]],
+  ['no call', hermes, 'It rains, 1 < 2 <tool> [x]', 'It rains, 1 < 2 <tool> [x]', []],
+  ['JSON that is an answer', hermes, '{"name": "Ada", "arguments": {"for": 1}} is a person', '{"name": "Ada", "arguments": {"for": 1}} is a person', []],
+  ['a mark without a call', hermes, '<tool_call> is a mark', '<tool_call>is a mark', []],
+];
+
+describe('calls of tools in a text', () => {
+  for (const [name, style, text, said, calls] of recorded) {
+    it(`are found whatever the cut: ${name}`, () => {
+      for (let cut = 0; cut <= text.length; cut++) {
+        const result = parse(style, [text.slice(0, cut), text.slice(cut)]);
+        assert.deepEqual(result.calls, calls, `cut at ${cut}`);
+        assert.equal(result.text, said, `cut at ${cut}`);
+        assert.equal(result.ids.size, calls.length);
+      }
+      assert.deepEqual(parse(style, [...text]).calls, calls, 'letter by letter');
+      assert.equal(parse(style, [...text]).text, said);
+    });
+  }
+
+  it('come in pieces: the name first, arguments as they are written', () => {
+    const parser = new ToolCallParser(hermes, tools);
+    assert.deepEqual(parser.push('<tool_call>{"name": "get_weather", "argu').toolCalls, []);
+    const [first, ...more] = parser.push('ments": {"ci').toolCalls;
+    assert.equal(first!.name, 'get_weather');
+    assert.deepEqual(more, [{ index: 0, arguments: '{"ci' }]);
+    assert.deepEqual(parser.push('ty": "Oslo"}').toolCalls, [{ index: 0, arguments: 'ty": "Oslo"}' }]);
+    assert.equal(parser.completed, 0);
+    parser.push('}');
+    assert.equal(parser.completed, 1);
+  });
+
+  it('say when the mark of a call has just come', () => {
+    const parser = new ToolCallParser(hermes, tools);
+    parser.push('text <tool_');
+    assert.equal(parser.isAtOpener, false);
+    parser.push('call>');
+    assert.equal(parser.isAtOpener, true);
+    parser.push('{"name"');
+    assert.equal(parser.isAtOpener, false);
+  });
+
+  it('are looked for in the form of the model’s template', () => {
+    assert.equal(toolStyleOf('… [TOOL_CALLS] …'), mistral);
+    assert.equal(toolStyleOf('… <tool_call> …'), hermes);
+    assert.equal(toolStyleOf('<|start_header_id|> … "parameters" …'), llama);
+    assert.equal(toolStyleOf('<｜tool▁calls▁begin｜>'), deepseek);
+    assert.equal(toolStyleOf('functools'), functools);
+    assert.equal(toolStyleOf('no tools'), hermes);
+  });
+});
