@@ -78,15 +78,22 @@ const cannotSync = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 export const nodeStoreFiles: StoreFiles = {
   async makeDirectory(directory) {
-    const first = await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
-    if (first !== undefined) {
-      // A power failure must not take the folder away with all that was saved in it.
-      let made = path.resolve(directory);
-      do {
-        made = path.dirname(made);
-        await this.syncDirectory(made);
-      } while (made.length >= first.length);
+    // One by one: Node's own recursion calls a read-only file system ENOENT.
+    try {
+      await fs.promises.mkdir(directory, { mode: 0o700 });
+    } catch (error) {
+      const parent = path.dirname(directory);
+      if (errorCodeOf(error) === 'EEXIST' && (await fs.promises.stat(directory)).isDirectory()) {
+        return;
+      }
+      if (errorCodeOf(error) !== 'ENOENT' || parent === directory) {
+        throw error;
+      }
+      await this.makeDirectory(parent);
+      return this.makeDirectory(directory);
     }
+    // A power failure must not take the folder away with all that was saved in it.
+    await this.syncDirectory(path.dirname(directory));
   },
 
   list(directory) {

@@ -84,7 +84,7 @@ describe('Store after a crash while another window had not synced yet', () => {
 const words: Record<CrashKind, string> = { all: 'there', lost: 'lost', torn: 'torn' };
 
 describe('Store after a crash at any step', function () {
-  this.timeout(soakTimeout(180_000));
+  this.timeout(soakTimeout(400_000));
   let trace: CrashTrace;
 
   before(async () => {

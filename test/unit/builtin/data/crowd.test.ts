@@ -19,7 +19,7 @@ const compactAt = soakRounds(40_000, 1_000_000);
 const untold = 2;
 
 describe('Eight processes at once, killed and stopped at random', function () {
-  this.timeout(soakTimeout(150_000));
+  this.timeout(soakTimeout(300_000));
   const fixture = new StoreFixture();
   afterEach(() => fixture.dispose());
 

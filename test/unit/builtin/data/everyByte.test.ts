@@ -13,7 +13,7 @@ const size = 64 * 1024;
 const storeStride = soakRounds(997, 1);
 
 describe('A journal of 64 KiB', function () {
-  this.timeout(soakTimeout(120_000));
+  this.timeout(soakTimeout(300_000));
   let whole: Buffer;
   let frames: readonly Frame[];
   let sqlite: SqlJsStatic;

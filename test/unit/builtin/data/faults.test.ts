@@ -11,7 +11,7 @@ import { StoreFixture } from '../../../fixtures/data/storeFixture';
 const writing: readonly FileCall[] = ['makeDirectory', 'open-append', 'writeNew', 'publish', 'append', 'replace', 'remove'];
 
 describe('Store on a failing file system', function () {
-  this.timeout(soakTimeout(120_000));
+  this.timeout(soakTimeout(300_000));
   const fixture = new StoreFixture();
   afterEach(() => fixture.dispose());
 

@@ -18,7 +18,7 @@ const longest = 2000;
 const silence = 60_000;
 
 describe('A changed snapshot', function () {
-  this.timeout(soakTimeout(150_000));
+  this.timeout(soakTimeout(300_000));
   const fixture = new StoreFixture();
   afterEach(() => fixture.dispose());
 
