@@ -253,6 +253,28 @@ export const detokenizeRequest = {
   timeoutMs: 30 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
+/** One vector a text. */
+export const embedRequest = {
+  method: 'embed',
+  params: v.object({ modelId, texts: v.pipe(v.array(text), v.minLength(1), v.maxLength(2048)) }),
+  /** `vectors`: little-endian 32-bit floats, in base64: a fraction of their JSON. */
+  result: v.object({ vectors: v.array(v.string()), tokens: count }),
+  timeoutMs: 30 * minute,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** Best first. */
+export const rankRequest = {
+  method: 'rank',
+  params: v.object({
+    modelId,
+    query: text,
+    documents: v.pipe(v.array(text), v.minLength(1), v.maxLength(1000)),
+    topN: v.optional(v.pipe(count, v.minValue(1))),
+  }),
+  result: v.object({ results: v.array(v.object({ index: count, score: inRange(0, 1) })), tokens: count }),
+  timeoutMs: 30 * minute,
+} satisfies RequestDescriptor<Schema, Schema>;
+
 /** Ends the process; every lease is told why (`stopping`). */
 export const shutdownRequest = {
   method: 'shutdown',
@@ -264,6 +286,8 @@ export const shutdownRequest = {
 export type ChatParams = v.InferOutput<typeof chatRequest.params>;
 export type ChatPromptParams = Pick<ChatParams, 'messages' | 'tools' | 'toolChoice' | 'templateVariables' | 'chatTemplate'>;
 export type CompleteParams = v.InferOutput<typeof completeRequest.params>;
+export type EmbedResult = v.InferOutput<typeof embedRequest.result>;
+export type RankResult = v.InferOutput<typeof rankRequest.result>;
 /** What chats and plain completions have in common. */
 export type GenerationParams = Omit<CompleteParams, 'prompt' | 'suffix'>;
 export type GenerationResult = v.InferOutput<typeof generationResult>;

@@ -5,8 +5,10 @@ import os from 'node:os';
 import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { isJanError, JanError, toJanError } from '../common/errors';
 import { estimateMemory } from '../common/gguf/describeModel';
+import { modelPurposes, type ModelPurpose } from '../common/gguf/modelPurpose';
 import type { Logger } from '../common/log';
 import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import { EncoderModel } from './encoderModel';
 import { ResponseGrammars } from './grammar/responseGrammars';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
@@ -17,6 +19,8 @@ import { ModelTemplates } from './template/modelTemplates';
 
 /** Longest context that is taken without being asked for, tokens. */
 const defaultContextLength = 8192;
+/** Longest text that is read as a whole without being asked for, tokens: compute memory grows with its square. */
+const defaultEncoderLength = 2048;
 /** Each slot has a context of its own (node-llama-cpp's cache is not unified), so slots cost memory. */
 const defaultSlots = 2;
 
@@ -25,16 +29,17 @@ interface Entry {
   readonly path: string;
   /** Of the file, bytes. */
   readonly size: number;
+  readonly purposes: readonly ModelPurpose[];
   /** Bytes, an estimate made before loading. */
   readonly memoryNeeded: number;
   status: RuntimeModel['status'];
   progress: number;
-  loaded?: LoadedModel;
+  loaded?: LoadedModel | EncoderModel;
   lastUsed: number;
   readonly abort: AbortController;
   /** Who waits for the load; when the last one has gone, it is given up. */
   readonly waiting: Set<(fraction: number) => void>;
-  ready: Promise<LoadedModel>;
+  ready: Promise<LoadedModel | EncoderModel>;
 }
 
 export class Engine {
@@ -60,8 +65,9 @@ export class Engine {
     if (existing !== undefined && existing.status !== 'unloading' && existing.path === params.path) {
       if (!wantsOtherContext(existing, params)) {
         await this.#join(existing, onProgress, signal);
-        if (params.chatTemplate !== undefined) {
-          await (await existing.ready).templates.setDefault(params.chatTemplate);
+        const loaded = await existing.ready;
+        if (params.chatTemplate !== undefined && loaded instanceof LoadedModel) {
+          await loaded.templates.setDefault(params.chatTemplate);
         }
         return describe(existing);
       }
@@ -84,6 +90,7 @@ export class Engine {
       modelId: params.modelId,
       path: params.path,
       size,
+      purposes: modelPurposes(header),
       memoryNeeded: estimateMemory(
         size,
         header,
@@ -125,6 +132,24 @@ export class Engine {
 
   /** A model that is loaded or about to be. @throws JanError `model-not-found` */
   async ready(modelId: string): Promise<LoadedModel> {
+    const model = await this.#ready(modelId);
+    if (model instanceof EncoderModel) {
+      const madeFor = model.kind === 'rerank' ? 'ranking documents' : 'embeddings';
+      throw new JanError('unsupported', `This model was made for ${madeFor}; it can’t write. Choose another model.`, { details: { modelId } });
+    }
+    return model;
+  }
+
+  /** @throws JanError `model-not-found`, `unsupported` for a model that writes */
+  async readyEncoder(modelId: string): Promise<EncoderModel> {
+    const model = await this.#ready(modelId);
+    if (!(model instanceof EncoderModel)) {
+      throw new JanError('unsupported', 'This model was made to write. Choose one made for embeddings, or for ranking.', { details: { modelId } });
+    }
+    return model;
+  }
+
+  async #ready(modelId: string): Promise<LoadedModel | EncoderModel> {
     const entry = this.#entries.get(modelId);
     if (entry === undefined || entry.status === 'unloading') {
       throw new JanError('model-not-found', 'The model is not loaded. Load it, then send the message again.', { details: { modelId } });
@@ -156,7 +181,7 @@ export class Engine {
     }
   }
 
-  async #load(entry: Entry, params: LoadModelParams): Promise<LoadedModel> {
+  async #load(entry: Entry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
     let model: LlamaModel | undefined;
     try {
       const library = await openLlama(this.log);
@@ -167,10 +192,7 @@ export class Engine {
         // Creating the context is the last tenth.
         onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
       });
-      const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
-      templates.catch(() => undefined);
-      const context = await this.#createContext(library, model, entry, params);
-      entry.loaded = new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
+      entry.loaded = await this.#prepare(library, model, entry, params);
       entry.status = 'ready';
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
@@ -183,6 +205,20 @@ export class Engine {
       await model?.dispose();
       throw loadError(error, entry);
     }
+  }
+
+  /** For what the model was made for. */
+  async #prepare(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
+    const encoder = entry.purposes.find((purpose) => purpose === 'embeddings' || purpose === 'rerank');
+    if (encoder !== undefined) {
+      const longest = Math.min(params.contextLength ?? defaultEncoderLength, model.trainContextSize);
+      const options = { kind: encoder, contextLength: longest, threads: library.threads, signal: entry.abort.signal };
+      return EncoderModel.create(model, options, this.onChange);
+    }
+    const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
+    templates.catch(() => undefined);
+    const context = await this.#createContext(library, model, entry, params);
+    return new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
   }
 
   async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LlamaContext> {
@@ -252,8 +288,9 @@ function describe(entry: Entry): RuntimeModel {
   };
 }
 
-function notesOf({ templates }: LoadedModel): Pick<RuntimeModel, 'notes'> {
-  return templates.note === undefined ? {} : { notes: [templates.note] };
+function notesOf(loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {
+  const note = loaded instanceof LoadedModel ? loaded.templates.note : undefined;
+  return note === undefined ? {} : { notes: [note] };
 }
 
 function wantsOtherContext(entry: Entry, params: LoadModelParams): boolean {

@@ -20,11 +20,13 @@ import {
   completeRequest,
   countTokensRequest,
   detokenizeRequest,
+  embedRequest,
   getStateRequest,
   helloRequest,
   janErrorRpcCode,
   loadModelRequest,
   loadProgressNotification,
+  rankRequest,
   renderChatRequest,
   runtimeProtocolVersion,
   shutdownRequest,
@@ -120,6 +122,10 @@ export class LeaseSession {
       tokens: (await engine.ready(modelId)).tokenize(text, special, addSpecial),
     }));
     this.#handle(detokenizeRequest, async ({ modelId, tokens }) => ({ text: (await engine.ready(modelId)).detokenize(tokens) }));
+    this.#handle(embedRequest, async ({ modelId, texts }, signal) => (await engine.readyEncoder(modelId)).embed(texts, signal));
+    this.#handle(rankRequest, async ({ modelId, query, documents, topN }, signal) =>
+      (await engine.readyEncoder(modelId)).rank(query, documents, topN, signal),
+    );
     this.#handle(chatRequest, (params, signal) =>
       this.#answering(params.requestId, async (listener) => (await engine.ready(params.modelId)).chat(params, listener, signal)),
     );

@@ -52,6 +52,8 @@ export function registerInferencePlugin(api: JanApi, options: InferencePluginOpt
     async *createCompletion(request, call) {
       yield* (await load()).llama.createCompletion(request, call);
     },
+    createEmbeddings: async (request, call) => (await load()).llama.createEmbeddings(request, call),
+    rerankDocuments: async (request, call) => (await load()).llama.rerankDocuments(request, call),
     tokenize: async (request, call) => (await load()).llama.tokenize(request, call),
     detokenize: async (request, call) => (await load()).llama.detokenize(request, call),
     countTokens: async (request, call) => (await load()).llama.countTokens(request, call),

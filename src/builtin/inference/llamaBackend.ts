@@ -7,10 +7,14 @@ import type {
   ChatRequest,
   CompletionRequest,
   DetokenizeRequest,
+  EmbeddingRequest,
+  EmbeddingResult,
   InferenceModel,
   InitModelOptions,
   Model,
   ModelBackend,
+  RerankRequest,
+  RerankResult,
   RunningModel,
   TokenCount,
   TokenizeRequest,
@@ -25,8 +29,10 @@ import {
   completeRequest,
   countTokensRequest,
   detokenizeRequest,
+  embedRequest,
   loadModelRequest,
   loadProgressNotification,
+  rankRequest,
   renderChatRequest,
   stateNotification,
   tokenizeRequest,
@@ -35,7 +41,7 @@ import {
   type RuntimeModel,
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
-import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toPromptParams } from './llamaRequests';
+import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toPromptParams, toVector } from './llamaRequests';
 import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
@@ -140,6 +146,17 @@ export class LlamaBackend implements ModelBackend, Disposable {
     return this.#stream(request.modelId, options, (connection, requestId, call) =>
       connection.request(completeRequest, { ...toGenerationParams(request, requestId), ...toCompletionPrompt(request) }, call),
     );
+  }
+
+  async createEmbeddings({ modelId, input }: EmbeddingRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<EmbeddingResult> {
+    const { vectors, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(embedRequest, { modelId, texts: [...input] }, call));
+    return { modelId, embeddings: vectors.map(toVector), usage: { promptTokens: tokens, completionTokens: 0 } };
+  }
+
+  async rerankDocuments({ modelId, query, documents, topN }: RerankRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<RerankResult> {
+    const params = { modelId, query, documents: [...documents], ...definedOnly({ topN }) };
+    const { results, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(rankRequest, params, call));
+    return { modelId, results, usage: { promptTokens: tokens, completionTokens: 0 } };
   }
 
   async tokenize({ modelId, text, special = false, addSpecial = false }: TokenizeRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<readonly number[]> {

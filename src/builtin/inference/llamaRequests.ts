@@ -55,3 +55,9 @@ export function toChunk(piece: AnswerPiece): ChatChunk {
 export function toLastChunk(result: GenerationResult): ChatChunk {
   return definedOnly(result);
 }
+
+/** @param base64 of little-endian 32-bit floats */
+export function toVector(base64: string): number[] {
+  const bytes = Buffer.from(base64, 'base64');
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => bytes.readFloatLE(index * 4));
+}
