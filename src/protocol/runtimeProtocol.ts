@@ -173,6 +173,13 @@ export const loadModelRequest = {
     contextLength: v.optional(v.pipe(count, v.minValue(16), v.maxValue(16 * 1024 * 1024))),
     /** Answers at the same time; each has a context of its own. Default 2. */
     slots: v.optional(v.pipe(count, v.minValue(1), v.maxValue(16))),
+    gpuLayers: v.optional(v.union([v.picklist(['auto', 'max']), v.pipe(count, v.maxValue(10_000))])),
+    batchSize: v.optional(v.pipe(count, v.minValue(1), v.maxValue(65_536))),
+    threads: v.optional(v.pipe(count, v.minValue(1), v.maxValue(1024))),
+    flashAttention: v.optional(v.union([v.boolean(), v.literal('auto')])),
+    loraAdapters: v.optional(
+      v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)), scale: v.optional(inRange(0, 2)) })), v.maxLength(8)),
+    ),
     /** For requests that name none; default: the one in the file. */
     chatTemplate: v.optional(chatTemplate),
   }),

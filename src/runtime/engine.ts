@@ -12,6 +12,7 @@ import { EncoderModel } from './encoderModel';
 import { ResponseGrammars } from './grammar/responseGrammars';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
+import { checkedAdapters, differingOptions, mergedOptions } from './loadOptions';
 import { checkModelFile } from './modelFileCheck';
 import { Sandbox } from './sandbox/sandbox';
 import { StateCache } from './stateCache';
@@ -27,6 +28,9 @@ const defaultSlots = 2;
 interface Entry {
   readonly modelId: string;
   readonly path: string;
+  /** As it was asked for. */
+  readonly params: LoadModelParams;
+  readonly architecture: string | undefined;
   /** Of the file, bytes. */
   readonly size: number;
   readonly purposes: readonly ModelPurpose[];
@@ -63,7 +67,9 @@ export class Engine {
   async load(params: LoadModelParams, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<RuntimeModel> {
     const existing = this.#entries.get(params.modelId);
     if (existing !== undefined && existing.status !== 'unloading' && existing.path === params.path) {
-      if (!wantsOtherContext(existing, params)) {
+      const got = existing.loaded === undefined ? {} : { contextLength: existing.loaded.contextLength, slots: existing.loaded.slots };
+      const differing = differingOptions(existing.params, got, params);
+      if (differing.length === 0) {
         await this.#join(existing, onProgress, signal);
         const loaded = await existing.ready;
         if (params.chatTemplate !== undefined && loaded instanceof LoadedModel) {
@@ -71,11 +77,17 @@ export class Engine {
         }
         return describe(existing);
       }
-      if (describe(existing).activeRequests > 0) {
-        throw new JanError('model-busy', 'The model is answering. Wait for the answer, or stop it, before you change its context length.', {
-          details: { modelId: params.modelId },
+      if (existing.loaded === undefined) {
+        // Someone waits for the load under way: it is not taken from them.
+        await this.#join(existing, onProgress, signal);
+        return this.load(params, onProgress, signal);
+      }
+      if (describe(existing).activeRequests + describe(existing).queuedRequests > 0) {
+        throw new JanError('model-busy', 'The model is answering, and it would have to be loaded anew for this. Wait for the answer, or stop it, then try again.', {
+          details: { modelId: params.modelId, options: differing },
         });
       }
+      params = mergedOptions(existing.params, params);
     }
     if (existing !== undefined) {
       await this.unload(params.modelId);
@@ -89,6 +101,8 @@ export class Engine {
     const entry: Entry = {
       modelId: params.modelId,
       path: params.path,
+      params,
+      architecture: header.architecture,
       size,
       purposes: modelPurposes(header),
       memoryNeeded: estimateMemory(
@@ -189,6 +203,7 @@ export class Engine {
       model = await library.llama.loadModel({
         modelPath: entry.path,
         loadSignal: entry.abort.signal,
+        ...(params.gpuLayers === undefined ? {} : { gpuLayers: params.gpuLayers }),
         // Creating the context is the last tenth.
         onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
       });
@@ -223,11 +238,14 @@ export class Engine {
 
   async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LlamaContext> {
     const trained = model.trainContextSize;
+    const adapters = await checkedAdapters(params.loraAdapters, entry.architecture);
     const contextSize = Math.min(params.contextLength ?? Math.min(trained, defaultContextLength), trained);
     const options = {
       contextSize,
-      threads: library.threads,
-      batchSize: Math.min(512, contextSize),
+      threads: params.threads ?? library.threads,
+      batchSize: Math.min(params.batchSize ?? 512, contextSize),
+      ...(params.flashAttention === undefined ? {} : { flashAttention: params.flashAttention }),
+      ...(adapters.length === 0 ? {} : { lora: { adapters } }),
       createSignal: entry.abort.signal,
       failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
     };
@@ -291,14 +309,6 @@ function describe(entry: Entry): RuntimeModel {
 function notesOf(loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {
   const note = loaded instanceof LoadedModel ? loaded.templates.note : undefined;
   return note === undefined ? {} : { notes: [note] };
-}
-
-function wantsOtherContext(entry: Entry, params: LoadModelParams): boolean {
-  return (
-    entry.loaded !== undefined &&
-    ((params.contextLength !== undefined && params.contextLength !== entry.loaded.contextLength) ||
-      (params.slots !== undefined && params.slots !== entry.loaded.slots))
-  );
 }
 
 function loadError(error: unknown, entry: Entry): JanError {

@@ -13,6 +13,7 @@ import type {
   InitModelOptions,
   Model,
   ModelBackend,
+  ModelLoadOptions,
   RerankRequest,
   RerankResult,
   RunningModel,
@@ -41,12 +42,17 @@ import {
   type RuntimeModel,
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
-import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toPromptParams, toVector } from './llamaRequests';
+import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toLoadParams, toPromptParams, toVector, wantsLoad } from './llamaRequests';
 import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
 
 export const llamaBackendId = 'llama.cpp';
+
+interface Asked {
+  readonly modelId: string;
+  readonly load?: ModelLoadOptions;
+}
 
 export class LlamaBackend implements ModelBackend, Disposable {
   readonly id = llamaBackendId;
@@ -129,7 +135,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   createChatCompletion(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
-    return this.#stream(request.modelId, options, (connection, requestId, call) =>
+    return this.#stream(request, options, (connection, requestId, call) =>
       connection.request(
         chatRequest,
         {
@@ -143,7 +149,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   createCompletion(request: CompletionRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
-    return this.#stream(request.modelId, options, (connection, requestId, call) =>
+    return this.#stream(request, options, (connection, requestId, call) =>
       connection.request(completeRequest, { ...toGenerationParams(request, requestId), ...toCompletionPrompt(request) }, call),
     );
   }
@@ -186,7 +192,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
 
   /** Pieces of an answer as they come; `ask` sends the request that they belong to. */
   async *#stream(
-    modelId: string,
+    { modelId, load }: Asked,
     options: CallOptions,
     ask: (connection: RuntimeConnection, requestId: string, call: CallRequestOptions) => Promise<GenerationResult>,
   ): AsyncGenerator<ChatChunk> {
@@ -199,7 +205,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     let first = true;
     try {
       for (let attempt = 0; ; attempt++) {
-        const connection = await this.#connectionTo(modelId, abort.signal).catch((error: unknown) => {
+        const connection = await this.#connectionTo(modelId, abort.signal, load).catch((error: unknown) => {
           if (abort.signal.aborted && isJanError(error, 'cancelled')) {
             return undefined;
           }
@@ -280,13 +286,14 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   /** A lease on an engine that has the model in memory. @throws JanError `cancelled`, and as `initModel` */
-  async #connectionTo(modelId: string, signal: AbortSignal | undefined): Promise<RuntimeConnection> {
+  async #connectionTo(modelId: string, signal: AbortSignal | undefined, load?: ModelLoadOptions): Promise<RuntimeConnection> {
     if (signal?.aborted === true) {
       throw new JanError('cancelled', 'Cancelled before the model was asked.');
     }
     const connection = await this.supervisor.lease();
-    if (!this.#isReady(modelId)) {
-      await this.#load(connection, await this.#downloadedModel(modelId), { signal });
+    // The engine knows how the model was loaded, and loads it anew only when that differs.
+    if (!this.#isReady(modelId) || wantsLoad(load)) {
+      await this.#load(connection, await this.#downloadedModel(modelId), { ...load, chatTemplate: undefined, signal });
     }
     return connection;
   }
@@ -314,7 +321,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
         {
           modelId: model.id,
           path: model.path,
-          ...definedOnly({ contextLength: options.contextLength, chatTemplate: options.chatTemplate }),
+          ...toLoadParams(options),
         },
         { signal: options.signal, onStart: (restart) => (alive = restart) },
       );

@@ -1,8 +1,8 @@
 // Requests of the Inference service in the runtime's words.
 // Must not know: connections, models' files.
 
-import type { ChatChunk, ChatRequest, CompletionRequest, GenerationRequest } from '../../api/jan';
-import type { AnswerPiece, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../../protocol/runtimeProtocol';
+import type { ChatChunk, ChatRequest, CompletionRequest, GenerationRequest, ModelLoadOptions } from '../../api/jan';
+import type { AnswerPiece, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult, LoadModelParams } from '../../protocol/runtimeProtocol';
 
 /** A caller may pass `undefined` where it means "default". */
 export function definedOnly<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
@@ -42,6 +42,17 @@ export function toPromptParams(request: ChatRequest): ChatPromptParams {
     messages: messages.map(({ toolCalls, ...message }) => definedOnly({ ...message, toolCalls: toolCalls === undefined ? undefined : [...toolCalls] })),
     ...definedOnly({ tools: tools === undefined ? undefined : tools.map((tool) => definedOnly(tool)), toolChoice, templateVariables, chatTemplate: load?.chatTemplate }),
   };
+}
+
+export function toLoadParams(options: ModelLoadOptions): Omit<LoadModelParams, 'modelId' | 'path'> {
+  const { contextLength, gpuLayers, batchSize, threads, flashAttention, loraAdapters, chatTemplate } = options;
+  const adapters = loraAdapters?.map((adapter) => definedOnly(adapter));
+  return definedOnly({ contextLength, gpuLayers, batchSize, threads, flashAttention, loraAdapters: adapters, chatTemplate });
+}
+
+/** Does a request say more of loading than which template it wants, which costs no load? */
+export function wantsLoad(load: ModelLoadOptions | undefined): boolean {
+  return load !== undefined && Object.keys(toLoadParams({ ...load, chatTemplate: undefined })).length > 0;
 }
 
 export function toCompletionPrompt({ prompt, suffix }: CompletionRequest): Pick<CompleteParams, 'prompt' | 'suffix'> {
