@@ -31,8 +31,8 @@ export function refusalOf(request: IncomingMessage, rules: AdmissionRules): Http
   }
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   const isOpen = isRead && target.split('?', 1)[0] === openPath;
-  if (!isOpen && !rules.isTokenValid(bearerTokenOf(request) ?? '')) {
-    return new HttpError(401, 'A valid token is missing. Send "Authorization: Bearer <token>"; the command "Jan: Copy Endpoint" gives it.', {
+  if (!isOpen && !tokensOf(request).some((token) => rules.isTokenValid(token))) {
+    return new HttpError(401, 'A valid token is missing. Send "Authorization: Bearer <token>" (or x-api-key); the command "Jan: Copy Endpoint" gives it.', {
       code: 'invalid_api_key',
       headers: { 'WWW-Authenticate': 'Bearer' },
     });
@@ -73,9 +73,12 @@ function refusalOfBody(request: IncomingMessage): HttpError | undefined {
   return undefined;
 }
 
-function bearerTokenOf(request: IncomingMessage): string | undefined {
-  const values = valuesOf(request, 'authorization');
-  return values.length === 1 ? /^Bearer +([^\s]+)$/i.exec(values[0]!)?.[1] : undefined;
+/** As OpenAI's clients send it, and as Anthropic's do. A header that came twice holds none. */
+function tokensOf(request: IncomingMessage): readonly string[] {
+  const bearers = valuesOf(request, 'authorization');
+  const keys = valuesOf(request, 'x-api-key');
+  const bearer = bearers.length === 1 ? /^Bearer +([^\s]+)$/i.exec(bearers[0]!)?.[1] : undefined;
+  return [bearer, keys.length === 1 ? keys[0] : undefined].filter((token) => token !== undefined && token !== '') as string[];
 }
 
 /** Every value of a header as sent: `request.headers` keeps only the first of some and joins others. */

@@ -1,124 +1,62 @@
 // POST /v1/chat/completions: one answer, whole or as a stream.
-// Source of the form: OpenAI API reference, "Chat completion object" and "chunk object"; `reasoning_content` and
-// `timings`: llama-server. Must not know: sockets below the exchange, backends.
+// Source of the form: OpenAI API reference, "Chat completion object" and "chunk object"; `reasoning_content`:
+// llama-server. Must not know: sockets below the exchange, backends.
 
 import { randomUUID } from 'node:crypto';
-import type { ChatChunk, ChatRequest, TokenUsage } from '../api/jan';
-import { JanError } from '../common/errors';
-import { EventStream, sendJson, type Exchange } from './exchange';
-import { toHttpError } from './httpError';
+import type { ChatChunk, ChatRequest } from '../api/jan';
+import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, type Generate } from './answer';
 import { parseChatRequest } from './chatRequest';
+import { sendJson, type Exchange } from './exchange';
+import { toWireCall, toWireFinish, toWireLogprobs, toWireUsage } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
 
 export async function answerChatCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
   const { request, stream, includeUsage } = parseChatRequest(parseJson(exchange.body));
-  if (stream) {
-    await streamAnswer(exchange, services, request, includeUsage);
-  } else {
-    await sendAnswer(exchange, services, request);
+  const generate: Generate = (options) => services.api.inference.createChatCompletion(request, options);
+  if (!stream) {
+    await sendAnswer(exchange, services, request, generate);
+    return;
   }
+  await streamEvents(
+    exchange,
+    services,
+    async (write) => {
+      const writer = new ChunkWriter(request.modelId ?? '', includeUsage, request.logprobs !== undefined);
+      await eachChunk(exchange, services, generate, (chunk) => {
+        const events = writer.eventsOf(chunk);
+        return events === '' ? undefined : write(events);
+      });
+      await write(writer.lastEvents());
+    },
+    (failure) => `event: error\ndata: ${JSON.stringify(failure.toWire())}\n\n`,
+  );
 }
 
-async function sendAnswer(exchange: Exchange, services: RouteServices, request: ChatRequest): Promise<void> {
-  const texts: string[] = [];
-  const reasonings: string[] = [];
-  let model = request.modelId;
-  let last: ChatChunk = {};
-  await eachChunk(exchange, services, request, (chunk) => {
-    model = chunk.modelId ?? model;
-    if (chunk.text !== undefined) {
-      texts.push(chunk.text);
-    }
-    if (chunk.reasoning !== undefined) {
-      reasonings.push(chunk.reasoning);
-    }
-    last = chunk;
-  });
+async function sendAnswer(exchange: Exchange, services: RouteServices, request: ChatRequest, generate: Generate): Promise<void> {
+  const answer = await gatherAnswer(exchange, services, generate);
+  const { text, reasoning, toolCalls } = answer;
   sendJson(exchange.response, 200, {
     id: `chatcmpl-${randomUUID()}`,
     object: 'chat.completion',
     created: nowInSeconds(),
-    model: model ?? '',
+    model: answer.modelId ?? request.modelId ?? '',
     choices: [
       {
         index: 0,
         message: {
           role: 'assistant',
-          content: texts.join(''),
+          content: text === '' && toolCalls.length > 0 ? null : text,
           refusal: null,
-          reasoning_content: reasonings.length > 0 ? reasonings.join('') : undefined,
+          reasoning_content: reasoning === '' ? undefined : reasoning,
+          tool_calls: toolCalls.length === 0 ? undefined : toolCalls.map(toWireCall),
         },
-        logprobs: null,
-        finish_reason: finishReasonOf(last),
+        logprobs: request.logprobs === undefined ? null : { content: toWireLogprobs(answer.logprobs), refusal: null },
+        finish_reason: toWireFinish(answer.finishReason),
       },
     ],
-    usage: last.usage && toWireUsage(last.usage),
+    usage: answer.usage && toWireUsage(answer.usage),
   });
-}
-
-async function streamAnswer(
-  exchange: Exchange,
-  services: RouteServices,
-  request: ChatRequest,
-  includeUsage: boolean,
-): Promise<void> {
-  const { limits } = services;
-  const stream = new EventStream(exchange.response, limits.stallTimeoutMs, limits.silenceMs);
-  try {
-    const writer = new ChunkWriter(request.modelId ?? '', includeUsage);
-    await eachChunk(exchange, services, request, (chunk) => {
-      const events = writer.eventsOf(chunk);
-      return events === '' ? undefined : stream.write(events);
-    });
-    await stream.write(writer.lastEvents());
-  } catch (error) {
-    if (!stream.isOpen) {
-      throw error; // still time for a proper status
-    }
-    const failure = toHttpError(error);
-    if (failure.status === 500) {
-      services.log.error('An answer of the local endpoint failed', error);
-    }
-    await stream.write(`event: error\ndata: ${JSON.stringify(failure.toWire())}\n\n`);
-  } finally {
-    stream.end();
-  }
-}
-
-/**
- * Hands each chunk of the answer on, waiting where `use` gives a promise. Ends within a token when the client goes;
- * and without waiting for the provider then, so that one which hangs keeps no one else's turn.
- */
-async function eachChunk(
-  { signal }: Exchange,
-  { api }: RouteServices,
-  request: ChatRequest,
-  use: (chunk: ChatChunk) => Promise<void> | undefined | void,
-): Promise<void> {
-  const pump = async (): Promise<void> => {
-    for await (const chunk of await api.inference.createChatCompletion(request, { signal })) {
-      if (signal.aborted) {
-        return;
-      }
-      const caughtUp = use(chunk);
-      if (caughtUp !== undefined) {
-        await caughtUp;
-      }
-    }
-  };
-  let onAbort: (() => void) | undefined;
-  const gone = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    signal.throwIfAborted();
-    await Promise.race([pump(), gone]);
-    signal.throwIfAborted();
-  } finally {
-    signal.removeEventListener('abort', onAbort!);
-  }
 }
 
 /** Writes the events of one answer. Almost all of an event is the same each time, so it is made once. */
@@ -126,6 +64,7 @@ class ChunkWriter {
   #head = '';
   #model: string;
   #hasRole = false;
+  #hasCalls = false;
   #last: ChatChunk = {};
   readonly #id = `chatcmpl-${randomUUID()}`;
   readonly #created = nowInSeconds();
@@ -133,6 +72,7 @@ class ChunkWriter {
   constructor(
     model: string,
     private readonly includeUsage: boolean,
+    private readonly withLogprobs: boolean,
   ) {
     this.#model = model;
   }
@@ -151,8 +91,13 @@ class ChunkWriter {
     if (chunk.reasoning) {
       events += this.#event(`{"reasoning_content":${JSON.stringify(chunk.reasoning)}}`);
     }
-    if (chunk.text) {
-      events += this.#event(`{"content":${JSON.stringify(chunk.text)}}`);
+    if (chunk.text || (this.withLogprobs && chunk.logprobs !== undefined && chunk.logprobs.length > 0)) {
+      events += this.#event(`{"content":${JSON.stringify(chunk.text ?? '')}}`, 'null', this.#logprobsOf(chunk));
+    }
+    for (const { index, id, name, arguments: json } of chunk.toolCalls ?? []) {
+      this.#hasCalls = true;
+      const opening = id === undefined ? {} : { id, type: 'function' };
+      events += this.#event(JSON.stringify({ tool_calls: [{ index, ...opening, function: { name, arguments: json ?? '' } }] }));
     }
     this.#last = chunk;
     return events;
@@ -161,7 +106,7 @@ class ChunkWriter {
   /** The end of a whole answer. @throws JanError `cancelled` when it was stopped before its end. */
   lastEvents(): string {
     let events = this.#hasRole ? '' : this.eventsOf({});
-    events += this.#event('{}', `"${finishReasonOf(this.#last)}"`);
+    events += this.#event('{}', `"${toWireFinish(finishReasonOf(this.#last, this.#hasCalls))}"`);
     if (this.includeUsage && this.#last.usage !== undefined) {
       const usage = JSON.stringify(toWireUsage(this.#last.usage));
       events += `${this.#head.replace('"usage":null,', `"usage":${usage},`)}[]}\n\n`;
@@ -169,28 +114,11 @@ class ChunkWriter {
     return `${events}data: [DONE]\n\n`;
   }
 
-  #event(delta: string, finishReason = 'null'): string {
-    return `${this.#head}[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${finishReason}}]}\n\n`;
+  #logprobsOf({ logprobs }: ChatChunk): string {
+    return this.withLogprobs && logprobs !== undefined ? JSON.stringify({ content: toWireLogprobs(logprobs), refusal: null }) : 'null';
   }
-}
 
-/** An answer that was stopped from inside (engine restarted, model unloaded) must not pass for a whole one. */
-function finishReasonOf({ finishReason }: ChatChunk): 'stop' | 'length' | 'tool_calls' {
-  if (finishReason === 'cancelled') {
-    throw new JanError('cancelled', 'The answer was stopped before its end.');
+  #event(delta: string, finishReason = 'null', logprobs = 'null'): string {
+    return `${this.#head}[{"index":0,"delta":${delta},"logprobs":${logprobs},"finish_reason":${finishReason}}]}\n\n`;
   }
-  return finishReason === 'tool-calls' ? 'tool_calls' : (finishReason ?? 'stop');
-}
-
-function toWireUsage({ promptTokens, completionTokens, cachedTokens }: TokenUsage): unknown {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: cachedTokens === undefined ? undefined : { cached_tokens: cachedTokens },
-  };
-}
-
-function nowInSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

@@ -1,10 +1,32 @@
 // What a chat request in OpenAI's form asks for, in ours. What would be ignored and change the answer is refused.
-// Source of the fields: OpenAI API reference, "Create chat completion"; top_k, min_p, repeat_penalty: llama-server.
-// Must not know: HTTP, how an answer is sent.
+// Source of the fields: OpenAI API reference, "Create chat completion"; top_k, min_p, repeat_penalty, grammar,
+// chat_template_kwargs: llama-server. Must not know: HTTP, how an answer is sent.
 
 import * as v from 'valibot';
-import type { ChatMessage, ChatRequest } from '../api/jan';
-import { HttpError } from './httpError';
+import type { ChatMessage, ChatRequest, GenerationRequest, ResponseFormat, ToolCall } from '../api/jan';
+import {
+  anyObject,
+  argumentsAt,
+  flag,
+  int32Max,
+  integerIn,
+  isEmpty,
+  isObject,
+  modelField,
+  numberIn,
+  readForm,
+  refused,
+  stopField,
+  stopsOf,
+  stringAt,
+  text,
+  textOf,
+  topPOf,
+  toUint32,
+  unsupported,
+  type Form,
+} from './fields';
+import { jsonSchema, maxTools, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 export interface ParsedChatRequest {
   readonly request: ChatRequest;
@@ -12,36 +34,53 @@ export interface ParsedChatRequest {
   readonly includeUsage: boolean;
 }
 
-const int32Max = 2 ** 31 - 1;
-const maxStops = 16;
+const biasMessage = 'must map token numbers to numbers from -100 to 100, at most 1000 of them';
 
-function numberIn(min: number, max: number, options: { readonly exclusiveMin?: boolean } = {}) {
-  const inRange = (value: number): boolean => value <= max && (options.exclusiveMin === true ? value > min : value >= min);
-  const message = `must be a number ${options.exclusiveMin === true ? `above ${min}, at most` : `from ${min} to`} ${max}`;
-  return v.optional(v.pipe(v.number(message), v.check(inRange, message)));
-}
+/** What chats and plain completions have in common. */
+export const generationEntries = {
+  model: modelField,
+  stream: flag,
+  stream_options: v.optional(
+    v.object({ include_usage: v.nullish(v.boolean('must be true or false')), include_obfuscation: v.nullish(v.boolean()) }, 'must be an object'),
+  ),
+  temperature: numberIn(0, 2),
+  top_p: numberIn(0, 1),
+  top_k: integerIn(-1, 1000),
+  min_p: numberIn(0, 1),
+  seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+  max_tokens: integerIn(1, int32Max),
+  stop: stopField,
+  frequency_penalty: numberIn(-2, 2),
+  presence_penalty: numberIn(-2, 2),
+  repeat_penalty: numberIn(0, 10, { exclusiveMin: true }),
+  logit_bias: v.optional(
+    v.pipe(
+      v.record(
+        v.pipe(v.string(), v.regex(/^\d{1,10}$/, biasMessage)),
+        v.pipe(v.number(biasMessage), v.minValue(-100, biasMessage), v.maxValue(100, biasMessage)),
+        biasMessage,
+      ),
+      v.check((bias) => Object.keys(bias).length <= 1000, biasMessage),
+    ),
+  ),
+  grammar: v.optional(text(64 * 1024)),
+  json_schema: v.optional(anyObject),
+};
 
-function integerIn(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return v.optional(v.pipe(v.number(message), v.safeInteger(message), v.minValue(min, message), v.maxValue(max, message)));
-}
+const roleMessage = 'must be system, developer, user, assistant or tool; other roles are not supported';
 
-const stopMessage = `must be a non-empty string or at most ${maxStops} of them`;
-const stopString = v.pipe(v.string(stopMessage), v.minLength(1, stopMessage), v.maxLength(1000, 'must be strings of at most 1000 characters'));
-
-const bodySchema = v.object(
+const schema = v.object(
   {
-    model: v.optional(v.pipe(v.string('must be the id of a model'), v.maxLength(500, 'must be the id of a model'))),
+    ...generationEntries,
     messages: v.pipe(
       v.array(
         v.object(
           {
-            role: v.picklist(
-              ['system', 'developer', 'user', 'assistant'],
-              'must be system, developer, user or assistant; other roles are not supported',
-            ),
-            content: v.unknown(),
-            tool_calls: v.nullish(v.array(v.unknown())),
+            role: v.picklist(['system', 'developer', 'user', 'assistant', 'tool'], roleMessage),
+            content: v.optional(v.unknown()),
+            reasoning_content: v.nullish(text()),
+            tool_calls: v.nullish(v.pipe(v.array(v.unknown(), 'must be an array'), v.maxLength(maxTools, `must hold at most ${maxTools} calls`))),
+            tool_call_id: v.nullish(text(200)),
           },
           'must be an object with role and content',
         ),
@@ -50,137 +89,164 @@ const bodySchema = v.object(
       v.minLength(1, 'must hold at least one message'),
       v.maxLength(10_000, 'must hold at most 10000 messages'),
     ),
-    stream: v.optional(v.boolean('must be true or false')),
-    stream_options: v.optional(v.object({ include_usage: v.nullish(v.boolean('must be true or false')) }, 'must be an object')),
-    temperature: numberIn(0, 2),
-    top_p: numberIn(0, 1),
-    top_k: integerIn(-1, 1000),
-    min_p: numberIn(0, 1),
-    seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-    max_tokens: integerIn(1, int32Max),
     max_completion_tokens: integerIn(1, int32Max),
-    stop: v.optional(v.union([stopString, v.pipe(v.array(stopString, stopMessage), v.maxLength(maxStops, stopMessage))], stopMessage)),
-    frequency_penalty: numberIn(-2, 2),
-    presence_penalty: numberIn(-2, 2),
-    repeat_penalty: numberIn(0, 10, { exclusiveMin: true }),
+    tools: v.optional(
+      v.pipe(
+        v.array(
+          v.object(
+            {
+              type: v.literal('function', 'must be function: no other kind of tool is supported'),
+              function: v.object({ name: toolName, description: toolDescription, parameters: jsonSchema }, 'must be an object with a name'),
+            },
+            'must be an object with type and function',
+          ),
+          toolsMessage,
+        ),
+        v.maxLength(maxTools, toolsMessage),
+      ),
+    ),
+    tool_choice: v.optional(v.unknown()),
+    parallel_tool_calls: flag,
+    response_format: v.optional(v.unknown()),
+    logprobs: flag,
+    top_logprobs: integerIn(0, 20),
+    reasoning_effort: v.optional(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
+    chat_template_kwargs: v.optional(anyObject),
   },
   'must be a JSON object',
 );
 
-type Body = v.InferOutput<typeof bodySchema>;
+type Body = v.InferOutput<typeof schema>;
 
-/** Fields that change nothing about the answer, whatever they say. */
-const ignoredFields = new Set([
-  'user',
-  'metadata',
-  'service_tier',
-  'safety_identifier',
-  'prompt_cache_key',
-  'prompt_cache_retention',
-  'prediction',
-  'parallel_tool_calls',
-]);
+export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt'];
 
-/** Fields that are accepted as long as they ask for what happens anyway. */
-const neutralValues: Readonly<Record<string, (value: unknown) => boolean>> = {
-  n: (value) => value === 1,
-  store: (value) => value === false,
-  logprobs: (value) => value === false,
-  top_logprobs: (value) => value === 0,
-  tools: isEmpty,
-  functions: isEmpty,
-  tool_choice: (value) => value === 'none' || value === 'auto',
-  function_call: (value) => value === 'none' || value === 'auto',
-  response_format: (value) => typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'text',
-  logit_bias: isEmpty,
-  modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
-  reasoning_effort: (value) => value === 'none',
-  verbosity: (value) => value === 'medium',
+const form: Form<typeof schema> = {
+  schema,
+  ignored: new Set(harmlessFields),
+  neutral: {
+    n: (value) => value === 1,
+    store: (value) => value === false,
+    functions: isEmpty,
+    function_call: (value) => value === 'none' || value === 'auto',
+    modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
+    verbosity: (value) => value === 'medium',
+    audio: () => false,
+    web_search_options: () => false,
+  },
+  reasons: {
+    n: 'Only one answer is given to a request: "n" must be 1.',
+    store: 'Nothing is stored here: leave "store" out, or say false.',
+    functions: '"functions" is the older form. Send "tools".',
+    function_call: '"function_call" is the older form. Send "tool_choice".',
+  },
 };
 
 /** @throws HttpError 400 that names the field at fault. */
 export function parseChatRequest(body: unknown): ParsedChatRequest {
-  const present = withoutNulls(body);
-  const parsed = v.safeParse(bodySchema, present, { abortEarly: true });
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw refused(pathOf(issue), /^must /.test(issue.message) ? issue.message : 'is missing or of the wrong type');
+  const fields = readForm(form, body);
+  const tools = isEmpty(fields.tools ?? []) ? undefined : fields.tools!.map(({ function: { name, description, parameters } }) => toTool(name, description, parameters));
+  if (fields.top_logprobs !== undefined && fields.top_logprobs > 0 && fields.logprobs !== true) {
+    throw refused('top_logprobs', 'needs "logprobs": true');
   }
-  refuseUnsupported(present as Readonly<Record<string, unknown>>);
-  const fields = parsed.output;
   return {
     request: {
-      modelId: fields.model || undefined,
+      ...generationOf(fields),
       messages: fields.messages.map(toMessage),
       maxTokens: maxTokensOf(fields),
-      stop: stopsOf(fields),
-      temperature: fields.temperature,
-      // 0 is allowed there and not here; the smallest share keeps the likeliest token only, which is what 0 means.
-      topP: fields.top_p === 0 ? Number.EPSILON : fields.top_p,
-      topK: fields.top_k === -1 ? 0 : fields.top_k,
-      minP: fields.min_p,
-      seed: toUint32(fields.seed),
-      frequencyPenalty: fields.frequency_penalty,
-      presencePenalty: fields.presence_penalty,
-      repeatPenalty: fields.repeat_penalty,
+      responseFormat: formatOf(fields, responseFormatOf(fields.response_format, 'response_format', nestedSchema)),
+      logprobs: fields.logprobs === true ? (fields.top_logprobs ?? 0) : undefined,
+      tools,
+      toolChoice: toolChoiceOf(fields.tool_choice, tools, true),
+      parallelToolCalls: tools === undefined ? undefined : fields.parallel_tool_calls,
+      templateVariables: templateVariablesOf(fields),
     },
-    stream: fields.stream ?? false,
-    includeUsage: fields.stream_options?.include_usage ?? false,
+    ...streamingOf(fields),
   };
 }
 
-function refuseUnsupported(body: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(body)) {
-    if (Object.hasOwn(bodySchema.entries, name) || ignoredFields.has(name)) {
-      continue;
-    }
-    const isNeutral = Object.hasOwn(neutralValues, name) ? neutralValues[name] : undefined;
-    if (isNeutral === undefined) {
-      throw new HttpError(400, `The field "${name.slice(0, 100)}" is not known here. Remove it from the request.`, {
-        code: 'unknown_parameter',
-        param: name.slice(0, 100),
-      });
-    }
-    if (!isNeutral(value)) {
-      throw unsupported(name, name === 'n' ? 'Only one answer is given to a request: "n" must be 1.' : undefined);
-    }
+type GenerationFields = Pick<Body, keyof typeof generationEntries>;
+
+export function generationOf(fields: GenerationFields): GenerationRequest {
+  return {
+    modelId: fields.model || undefined,
+    stop: stopsOf(fields.stop),
+    temperature: fields.temperature,
+    topP: topPOf(fields.top_p),
+    topK: fields.top_k === -1 ? 0 : fields.top_k,
+    minP: fields.min_p,
+    seed: toUint32(fields.seed),
+    frequencyPenalty: fields.frequency_penalty,
+    presencePenalty: fields.presence_penalty,
+    repeatPenalty: fields.repeat_penalty,
+    logitBias: isEmpty(fields.logit_bias ?? {}) ? undefined : fields.logit_bias,
+  };
+}
+
+export function streamingOf({ stream, stream_options: options }: GenerationFields): { readonly stream: boolean; readonly includeUsage: boolean } {
+  return { stream: stream ?? false, includeUsage: options?.include_usage ?? false };
+}
+
+/** One of three ways to say which form the answer must have. */
+export function formatOf({ grammar, json_schema: bare }: GenerationFields, format: ResponseFormat | undefined): ResponseFormat | undefined {
+  if ([grammar, bare, format].filter((way) => way !== undefined).length > 1) {
+    throw refused(grammar === undefined ? 'json_schema' : 'grammar', 'must not be sent beside another form for the answer');
   }
+  if (grammar !== undefined && grammar !== '') {
+    return { type: 'grammar', grammar };
+  }
+  return bare === undefined ? format : { type: 'json-schema', schema: bare };
+}
+
+function nestedSchema(format: Readonly<Record<string, unknown>>): unknown {
+  const nested = format['json_schema'];
+  return isObject(nested) ? nested['schema'] : undefined;
+}
+
+/** Chat templates know two ways to say how much to think. */
+function templateVariablesOf({ chat_template_kwargs: given, reasoning_effort: effort }: Body): Readonly<Record<string, unknown>> | undefined {
+  if (effort === undefined) {
+    return given;
+  }
+  return { ...thinkingVariables(effort), ...given };
+}
+
+export function thinkingVariables(effort: string): Readonly<Record<string, unknown>> {
+  return effort === 'none' ? thinkingOf(false) : { ...thinkingOf(true), reasoning_effort: effort };
 }
 
 function toMessage(message: Body['messages'][number], index: number): ChatMessage {
   const param = `messages[${index}]`;
-  if (!isEmpty(message.tool_calls ?? [])) {
-    throw unsupported(`${param}.tool_calls`);
+  const { role, content, reasoning_content: reasoning } = message;
+  const calls = message.tool_calls ?? [];
+  if (calls.length > 0 && role !== 'assistant') {
+    throw refused(`${param}.tool_calls`, 'must be in a message of the role assistant only');
   }
+  if (role === 'tool' && !message.tool_call_id) {
+    throw refused(`${param}.tool_call_id`, 'must be the id of the call that this message answers');
+  }
+  const isAbsent = content === null || content === undefined;
   return {
-    role: message.role === 'developer' ? 'system' : message.role,
-    content: textOf(message.content, message.role === 'assistant', `${param}.content`),
+    role: role === 'developer' ? 'system' : role,
+    content: isAbsent && role === 'assistant' ? '' : textOf(content, `${param}.content`),
+    ...(role === 'assistant' && reasoning ? { reasoning } : {}),
+    ...(calls.length > 0 ? { toolCalls: calls.map((call, at) => toToolCall(call, `${param}.tool_calls[${at}]`)) } : {}),
+    ...(role === 'tool' ? { toolCallId: message.tool_call_id! } : {}),
   };
 }
 
-/** A string, or text parts, which are joined with line breaks as llama-server does. */
-function textOf(content: unknown, mayBeAbsent: boolean, param: string): string {
-  if (typeof content === 'string') {
-    return content;
+function toToolCall(call: unknown, param: string): ToolCall {
+  const { id, type, function: called } = (isObject(call) ? call : {}) as { id?: unknown; type?: unknown; function?: unknown };
+  if (type !== undefined && type !== 'function') {
+    throw unsupported(`${param}.type`);
   }
-  if (mayBeAbsent && (content === null || content === undefined)) {
-    return '';
+  if (!isObject(called)) {
+    throw refused(`${param}.function`, 'must be an object with name and arguments');
   }
-  if (!Array.isArray(content)) {
-    throw refused(param, 'must be a string or an array of text parts');
-  }
-  const texts = content.map((part: unknown, index) => {
-    const { type, text } = (typeof part === 'object' && part !== null ? part : {}) as { type?: unknown; text?: unknown };
-    if (type !== 'text') {
-      const kind = typeof type === 'string' ? ` "${type.slice(0, 50)}"` : '';
-      throw unsupported(`${param}[${index}]`, `A part of the kind${kind} is not supported: send text parts only.`);
-    }
-    if (typeof text !== 'string') {
-      throw refused(`${param}[${index}].text`, 'must be a string');
-    }
-    return text;
-  });
-  return texts.join('\n');
+  return {
+    id: stringAt(id, `${param}.id`),
+    name: stringAt(called['name'], `${param}.function.name`),
+    arguments: argumentsAt(called['arguments'], `${param}.function.arguments`),
+  };
 }
 
 function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body): number | undefined {
@@ -188,45 +254,4 @@ function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body):
     throw refused('max_completion_tokens', 'must not differ from max_tokens; send one of them');
   }
   return newer ?? older;
-}
-
-function stopsOf({ stop }: Body): readonly string[] | undefined {
-  if (stop === undefined || stop.length === 0) {
-    return undefined;
-  }
-  return typeof stop === 'string' ? [stop] : stop;
-}
-
-/** Seeds of the engine are 32 bits; others are folded into them, the same one always to the same. */
-function toUint32(seed: number | undefined): number | undefined {
-  return seed === undefined ? undefined : Number(BigInt.asUintN(32, BigInt(seed)));
-}
-
-/** `null` says the same as leaving the field out. */
-function withoutNulls(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return body;
-  }
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
-}
-
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-}
-
-function pathOf(issue: v.BaseIssue<unknown>): string {
-  return (issue.path ?? []).reduce((path, { key }) => {
-    return typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`;
-  }, '');
-}
-
-function refused(param: string, why: string): HttpError {
-  return new HttpError(400, `${param === '' ? 'The body' : `"${param}"`} ${why}.`, { code: 'invalid_value', param: param || undefined });
-}
-
-function unsupported(param: string, message?: string): HttpError {
-  return new HttpError(400, message ?? `"${param}" is not supported by this endpoint. Remove it from the request.`, {
-    code: 'unsupported_parameter',
-    param,
-  });
 }

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasBody } from './admission';
-import type { HttpError } from './httpError';
+import { toAnthropicError, type HttpError } from './httpError';
 
 /** What a route's handler is given beside the parsed path. */
 export interface Exchange {
@@ -12,6 +12,15 @@ export interface Exchange {
   readonly body: Buffer;
   /** Aborted when the client is gone or the gateway closes. */
   readonly signal: AbortSignal;
+  /** Which of the two APIs the client speaks, where the path does not say it. */
+  readonly dialect: Dialect;
+}
+
+export type Dialect = 'openai' | 'anthropic';
+
+/** Anthropic's clients send their version's header with everything. */
+export function dialectOf(request: IncomingMessage): Dialect {
+  return request.headers['anthropic-version'] !== undefined || /^\/v1\/messages(?![^/?])/.test(request.url ?? '') ? 'anthropic' : 'openai';
 }
 
 /** Sent with every answer. CORS headers are never sent: no web page may read anything here. */
@@ -35,16 +44,22 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.end(text);
 }
 
+export function sendText(response: ServerResponse, status: number, text: string, contentType: string): void {
+  response.writeHead(status, { ...safetyHeaders, 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
 /**
  * Answers with an error. When a body is still coming, the answer is sent at once, what comes is thrown away for a
  * moment (closing a socket with unread bytes would lose the answer), then the connection is closed.
  */
 export function sendError(request: IncomingMessage, response: ServerResponse, error: HttpError): void {
+  const wire = dialectOf(request) === 'anthropic' ? toAnthropicError(error) : error.toWire();
   if (request.complete || !hasBody(request)) {
-    sendJson(response, error.status, error.toWire(), error.headers);
+    sendJson(response, error.status, wire, error.headers);
     return;
   }
-  const text = JSON.stringify(error.toWire());
+  const text = JSON.stringify(wire);
   response.writeHead(error.status, {
     ...safetyHeaders,
     ...error.headers,

@@ -9,9 +9,10 @@ import { JanError } from '../common/errors';
 import type { Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { refusalOf, tokenComparer, type AdmissionRules } from './admission';
-import { sendError } from './exchange';
+import { dialectOf, sendError } from './exchange';
 import type { GatewayLimits } from './gateway';
 import { toHttpError } from './httpError';
+import { GatewayMetrics } from './metrics';
 import { readBody } from './requestBody';
 import { RequestQueue } from './requestQueue';
 import { createRoutes, type Routes } from './routes';
@@ -80,13 +81,15 @@ const noBody = Buffer.alloc(0);
 class RequestHandler {
   readonly #queue: RequestQueue;
   readonly #routes: Routes;
+  readonly #metrics = new GatewayMetrics();
 
   constructor(
     private readonly options: GatewayServerOptions,
     private readonly rules: AdmissionRules,
   ) {
     this.#queue = new RequestQueue(options.limits.maxActive, options.limits.maxWaiting);
-    this.#routes = createRoutes(options);
+    this.#metrics.watch(() => this.#queue.state);
+    this.#routes = createRoutes({ ...options, metrics: this.#metrics });
   }
 
   /** Never rejects. */
@@ -94,6 +97,9 @@ class RequestHandler {
     const started = performance.now();
     response.on('error', () => undefined); // the client is gone: `close` says so too
     response.once('close', () => {
+      if (response.headersSent) {
+        this.#metrics.countAnswer(response.statusCode);
+      }
       // Neither target nor headers: a confused client may have put its token there.
       const ms = Math.round(performance.now() - started);
       this.options.log.debug(`Endpoint: ${request.method ?? ''} ${response.headersSent ? response.statusCode : 'no answer'} ${ms} ms`);
@@ -130,7 +136,7 @@ class RequestHandler {
 
   async #route(request: IncomingMessage, response: ServerResponse, body: Buffer, signal: AbortSignal): Promise<void> {
     const url = `http://${this.options.host}:${this.rules.port}${request.url ?? '/'}`;
-    await this.#routes.fetch(new Request(url, { method: request.method }), { response, body, signal });
+    await this.#routes.fetch(new Request(url, { method: request.method }), { response, body, signal, dialect: dialectOf(request) });
   }
 
   #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {

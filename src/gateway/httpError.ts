@@ -1,5 +1,6 @@
-// Failures as an OpenAI client expects them: a status and `{error: {message, type, param, code}}`.
-// Source of the form: OpenAI API reference, "Errors". Must not know: routes, sockets.
+// Failures as clients expect them: OpenAI's a status and `{error: {message, type, param, code}}`, Anthropic's a status and
+// `{type: 'error', error: {type, message}}`. Source of the forms: OpenAI API reference, "Errors"; Anthropic API, "Errors".
+// Must not know: routes, sockets.
 
 import { isJanError, type JanErrorCode } from '../common/errors';
 
@@ -82,6 +83,30 @@ export function toHttpError(error: unknown): HttpError {
     return new HttpError(statuses[error.code] ?? 500, error.message, { code, param });
   }
   return new HttpError(500, 'Jan failed to answer this request. Its log (output channel "Jan") says why.', { code: 'internal' });
+}
+
+/** The same failure in Anthropic's form. */
+export function toAnthropicError({ status, message }: HttpError): unknown {
+  return { type: 'error', error: { type: anthropicTypeOf(status), message }, request_id: null };
+}
+
+function anthropicTypeOf(status: number): string {
+  switch (status) {
+    case 401:
+      return 'authentication_error';
+    case 403:
+      return 'permission_error';
+    case 404:
+      return 'not_found_error';
+    case 413:
+      return 'request_too_large';
+    case 429:
+      return 'rate_limit_error';
+    case 503:
+      return 'overloaded_error';
+    default:
+      return status >= 500 ? 'api_error' : 'invalid_request_error';
+  }
 }
 
 function typeOfStatus(status: number): string {

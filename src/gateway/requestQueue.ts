@@ -20,6 +20,10 @@ export class RequestQueue {
     private readonly maxWaiting: number,
   ) {}
 
+  get state(): { readonly active: number; readonly waiting: number } {
+    return { active: this.#active, waiting: this.#waiting.length };
+  }
+
   /** Takes a place, so that no more than the limit of bodies is ever in memory. @throws HttpError 429 when full. */
   enter(): QueuePlace {
     if (this.#places >= this.maxActive + this.maxWaiting) {

@@ -5,15 +5,22 @@ import { Hono, type Context } from 'hono';
 import type { JanApi } from '../api/jan';
 import type { Logger } from '../common/log';
 import { answerChatCompletion } from './chatCompletions';
-import { sendJson, type Exchange } from './exchange';
+import { answerCompletion } from './completions';
+import { answerEmbeddings, answerRerank } from './embeddings';
+import { sendJson, sendText, type Exchange } from './exchange';
 import type { GatewayLimits } from './gateway';
 import { HttpError } from './httpError';
+import { answerCountTokens, answerMessages } from './messages';
+import type { GatewayMetrics } from './metrics';
 import { answerModel, answerModels } from './modelRoutes';
+import { answerResponses } from './responses';
+import { answerApplyTemplate, answerDetokenize, answerTokenize } from './tokenRoutes';
 
 export interface RouteServices {
   readonly api: JanApi;
   readonly log: Logger;
   readonly limits: GatewayLimits;
+  readonly metrics: GatewayMetrics;
 }
 
 type Bindings = { Bindings: Exchange };
@@ -37,13 +44,26 @@ export function createRoutes(services: RouteServices): Routes {
     });
   };
 
+  // The one path without a token (admission): it says that this endpoint is there, and nothing else.
   get('/health', ({ response }) => sendJson(response, 200, { status: 'ok' }));
+  get('/metrics', ({ response }) => sendText(response, 200, services.metrics.toText(), 'text/plain; version=0.0.4; charset=utf-8'));
   get('/v1/models', (exchange) => answerModels(exchange, services));
   get('/v1/models/:id{.+}', (exchange, context) => answerModel(exchange, services, context.req.param('id') ?? ''));
   post('/v1/chat/completions', (exchange) => answerChatCompletion(exchange, services));
+  post('/v1/completions', (exchange) => answerCompletion(exchange, services));
+  post('/v1/embeddings', (exchange) => answerEmbeddings(exchange, services));
+  post('/v1/rerank', (exchange) => answerRerank(exchange, services));
+  post('/rerank', (exchange) => answerRerank(exchange, services));
+  post('/v1/responses', (exchange) => answerResponses(exchange, services));
+  post('/v1/messages', (exchange) => answerMessages(exchange, services));
+  post('/v1/messages/count_tokens', (exchange) => answerCountTokens(exchange, services));
+  post('/tokenize', (exchange) => answerTokenize(exchange, services));
+  post('/detokenize', (exchange) => answerDetokenize(exchange, services));
+  post('/apply-template', (exchange) => answerApplyTemplate(exchange, services));
 
   routes.notFound(() => {
-    throw new HttpError(404, 'There is nothing at this path. Offered: /v1/models, /v1/chat/completions, /health.', { code: 'unknown_url' });
+    const offered = [...new Set(routes.routes.map(({ path }) => path.replace(/:id.*$/, '{id}')))].join(', ');
+    throw new HttpError(404, `There is nothing at this path. Offered: ${offered}.`, { code: 'unknown_url' });
   });
   routes.onError((error) => {
     throw error;

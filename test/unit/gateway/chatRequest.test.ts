@@ -3,6 +3,7 @@ import { parseChatRequest } from '../../../src/gateway/chatRequest';
 import { HttpError } from '../../../src/gateway/httpError';
 
 const messages = [{ role: 'user', content: 'hi' }];
+const tool = { type: 'function', function: { name: 'get_time' } };
 
 function refusalOf(body: unknown): HttpError {
   try {
@@ -85,6 +86,43 @@ describe('parseChatRequest', () => {
     ]);
   });
 
+  it('reads tools, their calls and results', () => {
+    const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
+    const { request } = parseChatRequest({
+      tools: [{ type: 'function', function: { name: 'get_time', description: 'The time', parameters, strict: true } }],
+      tool_choice: { type: 'function', function: { name: 'get_time' } },
+      parallel_tool_calls: false,
+      messages: [
+        ...messages,
+        { role: 'assistant', content: null, reasoning_content: 'hm', tool_calls: [{ id: 'c1', type: 'function', function: { name: 'get_time', arguments: '' } }] },
+        { role: 'tool', tool_call_id: 'c1', content: 'noon' },
+      ],
+    });
+    assert.deepEqual(request.tools, [{ name: 'get_time', description: 'The time', parameters }]);
+    assert.deepEqual([request.toolChoice, request.parallelToolCalls], [{ name: 'get_time' }, false]);
+    assert.deepEqual(request.messages.slice(1), [
+      { role: 'assistant', content: '', reasoning: 'hm', toolCalls: [{ id: 'c1', name: 'get_time', arguments: '{}' }] },
+      { role: 'tool', content: 'noon', toolCallId: 'c1' },
+    ]);
+    assert.equal(parseChatRequest({ messages, tools: [tool], tool_choice: 'required' }).request.toolChoice, 'required');
+  });
+
+  it('reads forms for the answer, probabilities and bias', () => {
+    const schema = { type: 'object' };
+    assert.deepEqual(requestOf({ response_format: { type: 'json_object' } }), { responseFormat: { type: 'json' } });
+    assert.deepEqual(requestOf({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema } } }), { responseFormat: { type: 'json-schema', schema } });
+    assert.deepEqual(requestOf({ json_schema: schema }), { responseFormat: { type: 'json-schema', schema } });
+    assert.deepEqual(requestOf({ grammar: 'root ::= "a"' }), { responseFormat: { type: 'grammar', grammar: 'root ::= "a"' } });
+    assert.equal(refusalOf({ messages, grammar: 'x', json_schema: schema }).param, 'grammar');
+    assert.deepEqual(requestOf({ logprobs: true }), { logprobs: 0 });
+    assert.deepEqual(requestOf({ logprobs: true, top_logprobs: 3, logit_bias: { 5: -100 } }), { logprobs: 3, logitBias: { 5: -100 } });
+  });
+
+  it('hands thinking on to the chat template', () => {
+    assert.deepEqual(requestOf({ reasoning_effort: 'none' }), { templateVariables: { enable_thinking: false } });
+    assert.deepEqual(requestOf({ reasoning_effort: 'high', chat_template_kwargs: { a: 1 } }), { templateVariables: { enable_thinking: true, reasoning_effort: 'high', a: 1 } });
+  });
+
   it('knows streams and usage', () => {
     const { stream, includeUsage } = parseChatRequest({ messages, stream: true, stream_options: { include_usage: true } });
     assert.deepEqual([stream, includeUsage], [true, true]);
@@ -137,6 +175,24 @@ describe('parseChatRequest', () => {
     ['messages', undefined],
     ['stream_options', 1],
     ['model', 5],
+    ['tools', 'x'],
+    ['tools', [{ type: 'web_search' }]],
+    ['tools', [{ type: 'function' }]],
+    ['tools', [{ type: 'function', function: { name: 'a b' } }]],
+    ['tools', Array.from({ length: 129 }, () => tool)],
+    ['tool_choice', 'required'],
+    ['tool_choice', 'sometimes'],
+    ['tool_choice', { type: 'function', function: { name: 'none' } }],
+    ['response_format', { type: 'xml' }],
+    ['response_format', { type: 'json_schema' }],
+    ['response_format', 'json'],
+    ['top_logprobs', 2],
+    ['top_logprobs', 21],
+    ['logprobs', 5],
+    ['logit_bias', { x: 1 }],
+    ['logit_bias', { 5: 101 }],
+    ['reasoning_effort', 'enormous'],
+    ['grammar', 5],
   ];
   for (const [name, value] of outOfRange) {
     it(`refuses ${name}: ${JSON.stringify(value)?.slice(0, 30)}`, () => {
@@ -148,16 +204,13 @@ describe('parseChatRequest', () => {
   }
 
   const unsupported: [string, unknown][] = [
-    ['tools', [{ type: 'function' }]],
-    ['tool_choice', 'required'],
-    ['response_format', { type: 'json_object' }],
-    ['logprobs', true],
-    ['top_logprobs', 2],
     ['n', 2],
     ['store', true],
-    ['logit_bias', { 5: 1 }],
+    ['functions', [{}]],
+    ['function_call', { name: 'x' }],
     ['modalities', ['text', 'audio']],
-    ['reasoning_effort', 'high'],
+    ['verbosity', 'high'],
+    ['audio', {}],
   ];
   for (const [name, value] of unsupported) {
     it(`says that ${name}: ${JSON.stringify(value)} is not supported`, () => {
@@ -176,9 +229,13 @@ describe('parseChatRequest', () => {
   });
 
   it('names the message at fault', () => {
-    assert.equal(refusalOf({ messages: [...messages, { role: 'tool', content: 'x' }] }).param, 'messages[1].role');
+    assert.equal(refusalOf({ messages: [...messages, { role: 'function', content: 'x' }] }).param, 'messages[1].role');
+    assert.equal(refusalOf({ messages: [...messages, { role: 'tool', content: 'x' }] }).param, 'messages[1].tool_call_id');
     assert.equal(refusalOf({ messages: [{ role: 'user' }] }).param, 'messages[0].content');
-    assert.equal(refusalOf({ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls');
+    assert.equal(refusalOf({ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls[0].function');
+    const badArguments = [{ id: 'a', function: { name: 'f', arguments: '[1' } }];
+    assert.equal(refusalOf({ messages: [{ role: 'assistant', tool_calls: badArguments }] }).param, 'messages[0].tool_calls[0].function.arguments');
+    assert.equal(refusalOf({ messages: [{ role: 'user', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls');
     const image = refusalOf({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] });
     assert.equal(image.param, 'messages[0].content[0]');
     assert.match(image.message, /image_url/);

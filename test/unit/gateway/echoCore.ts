@@ -1,7 +1,7 @@
 // A core with one backend whose answers a test scripts, and a gateway before it.
 // Must not know: assertions.
 
-import type { ChatChunk, ChatRequest, InferenceEndpoint, InferenceModel, PluginHandle } from '../../../src/api/jan';
+import type { CallOptions, ChatChunk, ChatRequest, InferenceEndpoint, InferenceModel, PluginHandle } from '../../../src/api/jan';
 import { JanError } from '../../../src/common/errors';
 import { DisposableStore, type Disposable } from '../../../src/common/lifecycle';
 import type { Logger } from '../../../src/common/log';
@@ -18,7 +18,7 @@ export interface EchoCore extends Disposable {
   readonly port: number;
   /** Every line that was logged, with its details. */
   readonly logged: readonly string[];
-  /** The requests that reached the backend. */
+  /** The chats that reached the backend. */
   readonly requests: readonly ChatRequest[];
 }
 
@@ -56,7 +56,7 @@ export async function createEchoCore(options: { answer?: Answer; limits?: Partia
     const lists = await Promise.all(plugin.getBackends().map((backend) => backend.getModels()));
     return lists.flat();
   });
-  plugin.registerProvider('createChatCompletion', async (request, call) => {
+  const chat = async (request: ChatRequest, call: CallOptions | undefined): Promise<AsyncIterable<ChatChunk>> => {
     requests.push(request);
     const modelId = request.modelId ?? echoModel.id;
     for (const backend of plugin.getBackends()) {
@@ -65,7 +65,23 @@ export async function createEchoCore(options: { answer?: Answer; limits?: Partia
       }
     }
     throw new JanError('model-not-found', `There is no model "${modelId}".`);
+  };
+  plugin.registerProvider('createChatCompletion', chat);
+  plugin.registerProvider('createCompletion', ({ prompt, ...request }, call) => {
+    const content = typeof prompt === 'string' ? prompt : String.fromCodePoint(...prompt);
+    return chat({ ...request, messages: [{ role: 'user', content }] }, call);
   });
+  plugin.registerProvider('createEmbeddings', ({ input }) =>
+    Promise.resolve({ modelId: echoModel.id, embeddings: input.map((text) => [text.length, 0.5]), usage: { promptTokens: input.length, completionTokens: 0 } }),
+  );
+  plugin.registerProvider('rerankDocuments', ({ documents, topN }) => {
+    const results = documents.map((text, index) => ({ index, score: 1 / text.length })).sort((a, b) => b.score - a.score);
+    return Promise.resolve({ modelId: echoModel.id, results: results.slice(0, topN), usage: { promptTokens: 7, completionTokens: 0 } });
+  });
+  plugin.registerProvider('tokenize', ({ text, addSpecial }) => Promise.resolve([...(addSpecial === true ? [1] : []), ...Array.from(text, (letter) => letter.codePointAt(0)!)]));
+  plugin.registerProvider('detokenize', ({ tokens }) => Promise.resolve(String.fromCodePoint(...tokens)));
+  plugin.registerProvider('countTokens', (request) => Promise.resolve({ modelId: echoModel.id, tokens: templateOf(request).length }));
+  plugin.registerProvider('applyChatTemplate', (request) => Promise.resolve(templateOf(request)));
   const gateway = owned.add(createGateway({ api: core.api('gateway'), log, limits: options.limits }));
   const endpoint = await gateway.start();
   return {
@@ -78,6 +94,10 @@ export async function createEchoCore(options: { answer?: Answer; limits?: Partia
     requests,
     dispose: () => owned.dispose(),
   };
+}
+
+function templateOf({ messages }: ChatRequest): string {
+  return messages.map(({ role, content }) => `<${role}>${content}`).join('');
 }
 
 /** A promise to be kept by hand. */

@@ -1,0 +1,144 @@
+// POST /v1/completions: a text continued, whole or as a stream; several prompts give several choices, one after another.
+// Source of the form: OpenAI API reference, "Completions (legacy)". Must not know: sockets below the exchange, backends.
+
+import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
+import type { ChatChunk, CompletionRequest, TokenLogprob, TokenUsage } from '../api/jan';
+import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, type Answer, type Generate } from './answer';
+import { formatOf, generationEntries, generationOf, harmlessFields, streamingOf } from './chatRequest';
+import { sendJson, type Exchange } from './exchange';
+import { int32Max, integer, integerIn, isEmpty, readForm, text, type Form } from './fields';
+import { toWireFinish, toWireUsage } from './openaiForm';
+import { parseJson } from './requestBody';
+import type { RouteServices } from './routes';
+
+const maxPrompts = 64;
+const promptMessage = `must be a string, an array of tokens, or an array of at most ${maxPrompts} of them`;
+const tokens = v.pipe(v.array(integer(0, int32Max), promptMessage), v.minLength(1, promptMessage), v.maxLength(2 ** 22, promptMessage));
+
+const schema = v.object(
+  {
+    ...generationEntries,
+    prompt: v.union(
+      [text(), tokens, v.pipe(v.array(v.union([text(), tokens], promptMessage), promptMessage), v.minLength(1, promptMessage), v.maxLength(maxPrompts, promptMessage))],
+      promptMessage,
+    ),
+    suffix: v.optional(text()),
+    logprobs: integerIn(0, 20),
+  },
+  'must be a JSON object',
+);
+
+const form: Form<typeof schema> = {
+  schema,
+  ignored: new Set(harmlessFields),
+  neutral: {
+    n: (value) => value === 1,
+    best_of: (value) => value === 1,
+    echo: (value) => value === false,
+    store: (value) => value === false,
+    tools: isEmpty,
+  },
+  reasons: {
+    n: 'Only one answer is given to a request: "n" must be 1.',
+    best_of: 'Only one answer is made for a request: "best_of" must be 1.',
+    echo: 'The prompt is not given back: "echo" must be false.',
+  },
+};
+
+interface ParsedCompletion {
+  readonly requests: readonly CompletionRequest[];
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+export function parseCompletionRequest(body: unknown): ParsedCompletion {
+  const fields = readForm(form, body);
+  const common = {
+    ...generationOf(fields),
+    maxTokens: fields.max_tokens,
+    suffix: fields.suffix === '' ? undefined : fields.suffix,
+    logprobs: fields.logprobs,
+    responseFormat: formatOf(fields, undefined),
+  };
+  const { prompt } = fields;
+  const isOne = typeof prompt === 'string' || typeof prompt[0] === 'number';
+  const prompts = (isOne ? [prompt] : prompt) as readonly (string | readonly number[])[];
+  return { requests: prompts.map((one) => ({ ...common, prompt: one })), ...streamingOf(fields) };
+}
+
+export async function answerCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
+  const { requests, stream, includeUsage } = parseCompletionRequest(parseJson(exchange.body));
+  const generate = (request: CompletionRequest): Generate => (options) => services.api.inference.createCompletion(request, options);
+  const head = { id: `cmpl-${randomUUID()}`, object: 'text_completion', created: nowInSeconds() };
+  let model = requests[0]?.modelId ?? '';
+  let usage: TokenUsage | undefined;
+
+  if (!stream) {
+    const choices: unknown[] = [];
+    for (const [index, request] of requests.entries()) {
+      const answer: Answer = await gatherAnswer(exchange, services, generate(request));
+      model = answer.modelId ?? model;
+      usage = sum(usage, answer.usage);
+      const logprobs = request.logprobs === undefined ? null : toWireLogprobs(answer.logprobs, 0);
+      choices.push({ text: answer.text, index, logprobs, finish_reason: toWireFinish(answer.finishReason) });
+    }
+    sendJson(exchange.response, 200, { ...head, model, choices, usage: usage && toWireUsage(usage) });
+    return;
+  }
+
+  await streamEvents(
+    exchange,
+    services,
+    async (write) => {
+      const event = (choices: readonly unknown[], more: object = includeUsage ? { usage: null } : {}): string =>
+        `data: ${JSON.stringify({ ...head, model, choices, ...more })}\n\n`;
+      for (const [index, request] of requests.entries()) {
+        let last: ChatChunk = {};
+        let offset = 0;
+        await eachChunk(exchange, services, generate(request), (chunk) => {
+          model = chunk.modelId ?? model;
+          last = chunk;
+          const said = chunk.text ?? '';
+          if (said === '' && (chunk.logprobs ?? []).length === 0) {
+            return undefined;
+          }
+          const logprobs = request.logprobs === undefined ? null : toWireLogprobs(chunk.logprobs ?? [], offset);
+          offset += said.length;
+          return write(event([{ text: said, index, logprobs, finish_reason: null }]));
+        });
+        usage = sum(usage, last.usage);
+        await write(event([{ text: '', index, logprobs: null, finish_reason: toWireFinish(finishReasonOf(last, false)) }]));
+      }
+      const ending = includeUsage && usage !== undefined ? event([], { usage: toWireUsage(usage) }) : '';
+      await write(`${ending}data: [DONE]\n\n`);
+    },
+    (failure) => `event: error\ndata: ${JSON.stringify(failure.toWire())}\n\n`,
+  );
+}
+
+/** The older form: parallel arrays. `text_offset` counts from the start of the answer. */
+function toWireLogprobs(logprobs: readonly TokenLogprob[], start: number): unknown {
+  let offset = start;
+  return {
+    tokens: logprobs.map((token) => token.text),
+    token_logprobs: logprobs.map((token) => token.logprob),
+    top_logprobs: logprobs.map(({ top }) => Object.fromEntries(top.map((token) => [token.text, token.logprob]))),
+    text_offset: logprobs.map((token) => {
+      const at = offset;
+      offset += token.text.length;
+      return at;
+    }),
+  };
+}
+
+function sum(a: TokenUsage | undefined, b: TokenUsage | undefined): TokenUsage | undefined {
+  if (a === undefined || b === undefined) {
+    return a ?? b;
+  }
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    cachedTokens: (a.cachedTokens ?? 0) + (b.cachedTokens ?? 0),
+  };
+}
