@@ -11,9 +11,10 @@ import { registerModelsPlugin } from './builtin/models/modelsPlugin';
 import { registerMonitoringPlugin } from './builtin/monitoring/monitoringPlugin';
 import { DisposableStore, type Disposable } from './common/lifecycle';
 import { createCore, type Core } from './core/core';
-import { createGateway } from './gateway/gateway';
+import { createGateway, type Gateway } from './gateway/gateway';
 import { Companions } from './plugins/companions';
 import { runtimeDirectory } from './builtin/inference/runtimeDirectory';
+import { EndpointTokens } from './ui/endpointTokens';
 import { hubTokenSecret } from './ui/hubToken';
 import { registerUi } from './ui/registerUi';
 
@@ -38,7 +39,18 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
   owned.add(followProviderChoice(core));
 
   const builtin = core.api('builtin');
-  const gateway = owned.add(createGateway({ api: core.api('gateway'), log }));
+  const endpointTokens = owned.add(new EndpointTokens(context.secrets, log));
+  const endpointPort = (): number => setting('endpoint.port', 0);
+  const gateway = owned.add(
+    createGateway({
+      api: core.api('gateway'),
+      log,
+      port: endpointPort,
+      tokens: endpointTokens,
+      note: { path: path.join(storage, 'endpoint.json'), window: vscode.workspace.name ?? vscode.l10n.t('without a folder') },
+    }),
+  );
+  owned.add(serveFixedPort(endpointPort, gateway, log));
   owned.add(
     registerDataPlugin(builtin, {
       directory: path.join(storage, 'store'),
@@ -72,9 +84,24 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
     }),
   );
   owned.add(registerMonitoringPlugin(builtin, { log }));
-  owned.add(registerUi({ api: core.api('ui'), log, context }));
+  owned.add(registerUi({ api: core.api('ui'), log, context, endpointTokens }));
 
   return { exports: createExports(core), owned };
+}
+
+/** Tools find a fixed port only if someone serves it: this window tries when it gets the focus, until it does. */
+function serveFixedPort(port: () => number, gateway: Gateway, log: vscode.LogOutputChannel): Disposable {
+  let isServed = false;
+  const attempt = (): void => {
+    if (port() !== 0 && !isServed) {
+      gateway.start().then(
+        () => (isServed = true),
+        (error: unknown) => log.debug(`The fixed port is not served by this window: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    }
+  };
+  setImmediate(attempt);
+  return vscode.window.onDidChangeWindowState(({ focused }) => focused && attempt());
 }
 
 /** Applies the setting jan.providers now and whenever it changes. */

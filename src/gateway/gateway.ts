@@ -7,6 +7,7 @@ import { JanError } from '../common/errors';
 import type { Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import type { GatewayServer } from './gatewayServer';
+import type { PortNote } from './portNote';
 
 /** What one endpoint is willing to carry. Times in ms, sizes in bytes. */
 export interface GatewayLimits {
@@ -45,9 +46,20 @@ export interface GatewayOptions {
   readonly log: Logger;
   /** Loopback and nothing else. */
   readonly host?: '127.0.0.1';
-  /** Default 0: any free port. */
-  readonly port?: number;
+  /** Default 0: any free port. Asked whenever the endpoint is opened. */
+  readonly port?: () => number;
+  /** Tokens that are accepted beside the endpoint's own. Default: none. */
+  readonly tokens?: TokenVerifier;
+  /** Where the window that serves a fixed port is noted, to name it to others. Default: nowhere. */
+  readonly note?: PortNote;
   readonly limits?: Partial<GatewayLimits>;
+}
+
+export interface TokenVerifier {
+  /** Awaited before the endpoint opens. */
+  load(): Promise<void>;
+  /** In constant time. */
+  isValid(token: string): boolean;
 }
 
 export interface Gateway extends Disposable {
@@ -63,12 +75,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   let disposed = false;
 
   const open = async (): Promise<GatewayServer> => {
-    const { openGatewayServer } = await import('./gatewayServer');
+    const [{ openGatewayServer }] = await Promise.all([import('./gatewayServer'), options.tokens?.load()]);
     const server = await openGatewayServer({
       api: options.api,
       log: options.log,
       host: options.host ?? '127.0.0.1',
-      port: options.port ?? 0,
+      port: options.port?.() ?? 0,
+      note: options.note,
+      isTokenValid: (token) => options.tokens?.isValid(token) === true,
       limits: { ...defaultGatewayLimits, ...options.limits },
     });
     if (disposed) {

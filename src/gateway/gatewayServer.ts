@@ -13,6 +13,7 @@ import { dialectOf, sendError } from './exchange';
 import type { GatewayLimits } from './gateway';
 import { toHttpError } from './httpError';
 import { GatewayMetrics } from './metrics';
+import { servingWindow, writePortNote, type PortNote } from './portNote';
 import { readBody } from './requestBody';
 import { RequestQueue } from './requestQueue';
 import { createRoutes, type Routes } from './routes';
@@ -27,6 +28,9 @@ export interface GatewayServerOptions {
   readonly host: '127.0.0.1';
   readonly port: number;
   readonly limits: GatewayLimits;
+  readonly note?: PortNote;
+  /** Tokens beside the endpoint's own. */
+  readonly isTokenValid: (token: string) => boolean;
 }
 
 /** @throws JanError `engine-unavailable` when the port cannot be had. */
@@ -44,7 +48,15 @@ export async function openGatewayServer(options: GatewayServerOptions): Promise<
   server.maxConnections = limits.maxConnections;
   const port = await listen(server, options);
   const token = `jan-${randomBytes(32).toString('base64url')}`;
-  const handler = new RequestHandler(options, { port, isTokenValid: tokenComparer(token) });
+  if (options.port !== 0 && options.note !== undefined) {
+    await writePortNote(options.note, port).catch((error: unknown) => log.warn('It could not be noted which window serves the port', error));
+  }
+  const isOwnToken = tokenComparer(token);
+  const isTokenValid = (given: string): boolean => {
+    const isOwn = isOwnToken(given);
+    return options.isTokenValid(given) || isOwn;
+  };
+  const handler = new RequestHandler(options, { port, isTokenValid });
   const serve = (request: IncomingMessage, response: ServerResponse): void => void handler.serve(request, response);
   // Before "100 Continue" is answered, admission decides as well: `checkContinue` replaces `request` for these.
   server.on('request', serve).on('checkContinue', serve);
@@ -59,15 +71,32 @@ export async function openGatewayServer(options: GatewayServerOptions): Promise<
   };
 }
 
-function listen(server: Server, { host, port }: GatewayServerOptions): Promise<number> {
+async function listen(server: Server, options: GatewayServerOptions): Promise<number> {
+  const { port, note } = options;
+  try {
+    return await bind(server, options);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const holder = code === 'EADDRINUSE' && note !== undefined ? await servingWindow(note, port) : undefined;
+    throw new JanError('engine-unavailable', refusalText(port, code, message, holder?.window), {
+      details: { port, reason: code, ...(holder === undefined ? {} : { servedBy: holder.window, pid: holder.pid }) },
+      cause: error,
+    });
+  }
+}
+
+function refusalText(port: number, code: string | undefined, message: string, holder: string | undefined): string {
+  if (holder !== undefined) {
+    return `Port ${port} is already served by the Jan window “${holder}”: copy the endpoint there, or use an endpoint token, which works in every window.`;
+  }
+  return code === 'EADDRINUSE'
+    ? `Port ${port} is used by another program. Choose another port for Jan's local endpoint (jan.endpoint.port), or 0 for any free one.`
+    : `The local endpoint could not be opened: ${message}.`;
+}
+
+function bind(server: Server, { host, port }: GatewayServerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => {
-      const message =
-        error.code === 'EADDRINUSE'
-          ? `Port ${port} is used by another program. Choose another port for Jan's local endpoint, or 0 for any free one.`
-          : `The local endpoint could not be opened: ${error.message}.`;
-      reject(new JanError('engine-unavailable', message, { details: { port, reason: error.code }, cause: error }));
-    };
+    const onError = (error: NodeJS.ErrnoException): void => reject(error);
     server.once('error', onError);
     server.listen({ host, port, exclusive: true }, () => {
       server.off('error', onError);

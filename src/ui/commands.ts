@@ -10,6 +10,8 @@ import { chooseProvider } from './chooseProvider';
 import { registerConversationCommands } from './conversations/conversationCommands';
 import { copyEndpoint } from './copyEndpoint';
 import { registerDownloadCommands } from './downloadCommands';
+import { newEndpointToken, revokeEndpointToken } from './endpointTokenCommands';
+import type { EndpointTokens } from './endpointTokens';
 import { setHubToken } from './hubToken';
 import { commandIds, viewIds, walkthroughId, type CommandId } from './ids';
 import { registerModelCommands } from './modelCommands';
@@ -30,6 +32,7 @@ export interface CommandsOptions {
   readonly log: Logger & { readonly show?: () => void };
   readonly extensionId: string;
   readonly secrets: vscode.SecretStorage;
+  readonly endpointTokens: EndpointTokens;
   readonly chat: ChatCommands;
   readonly refreshModels: () => Promise<void>;
   /** The conversation that the chat shows, if it exists already. */
@@ -64,6 +67,8 @@ export function registerCommands(options: CommandsOptions): Disposable {
   on(commandIds.refreshModels, () => options.refreshModels());
   on(commandIds.showActions, () => showActions(api));
   on(commandIds.copyEndpoint, () => copyEndpoint(api));
+  on(commandIds.newEndpointToken, () => newEndpointToken(options.endpointTokens));
+  on(commandIds.revokeEndpointToken, () => revokeEndpointToken(options.endpointTokens));
   on(commandIds.restartEngine, () =>
     vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Restarting Jan’s engine…') }, () => api.inference.restartEngine()),
   );

@@ -11,11 +11,13 @@ export async function copyEndpoint(api: JanApi): Promise<void> {
   const modelId = (models.find((model) => model.loaded) ?? models[0])?.id ?? 'model-id';
   const names: Readonly<Record<EndpointSnippet['id'], readonly [string, string]>> = {
     url: [`$(link) ${l10n.t('Address')}`, endpoint.url],
-    token: [`$(key) ${l10n.t('Token')}`, l10n.t('valid while this window is open')],
+    token: [`$(key) ${l10n.t('Token')}`, l10n.t('valid while this window is open; New Endpoint Token makes one that stays')],
     environment: [`$(terminal) ${l10n.t('Environment variables')}`, 'OPENAI_BASE_URL, OPENAI_API_KEY'],
     curl: [`$(terminal) curl`, l10n.t('a question on the command line')],
     python: [`$(snake) Python`, l10n.t('with the package openai')],
     javascript: [`$(file-code) JavaScript`, l10n.t('with the package openai')],
+    continue: [`$(extensions) Continue`, l10n.t('its config.yaml')],
+    claudeCode: [`$(terminal) Claude Code`, l10n.t('environment variables')],
   };
   const items = endpointSnippets(endpoint, modelId).map((snippet) => {
     const [label, description] = names[snippet.id];

@@ -4,7 +4,7 @@
 import type { InferenceEndpoint } from '../api/jan';
 
 export interface EndpointSnippet {
-  readonly id: 'url' | 'token' | 'environment' | 'curl' | 'python' | 'javascript';
+  readonly id: 'url' | 'token' | 'environment' | 'curl' | 'python' | 'javascript' | 'continue' | 'claudeCode';
   readonly text: string;
 }
 
@@ -42,6 +42,32 @@ const answer = await client.chat.completions.create({
   messages: [{ role: 'user', content: 'What is Jan?' }],
 });
 console.log(answer.choices[0].message.content);
+`,
+    },
+    {
+      // A file of its own (config.yaml) in Continue's form. JSON strings are YAML strings too.
+      id: 'continue',
+      text: `name: Jan
+version: 0.0.1
+schema: v1
+models:
+  - name: ${JSON.stringify(`${modelId} (Jan)`)}
+    provider: openai
+    model: ${JSON.stringify(modelId)}
+    apiBase: ${JSON.stringify(url)}
+    apiKey: ${JSON.stringify(token)}
+    roles:
+      - chat
+      - edit
+      - apply
+`,
+    },
+    {
+      id: 'claudeCode',
+      text: `export ANTHROPIC_BASE_URL=${shellQuote(url.replace(/\/v1$/, ''))}
+export ANTHROPIC_AUTH_TOKEN=${shellQuote(token)}
+export ANTHROPIC_MODEL=${shellQuote(modelId)}
+export ANTHROPIC_SMALL_FAST_MODEL=${shellQuote(modelId)}
 `,
     },
   ];

@@ -30,6 +30,8 @@ export const commandIds = {
   refreshModels: 'jan.refreshModels',
   showActions: 'jan.showActions',
   copyEndpoint: 'jan.copyEndpoint',
+  newEndpointToken: 'jan.newEndpointToken',
+  revokeEndpointToken: 'jan.revokeEndpointToken',
   restartEngine: 'jan.restartEngine',
   chooseProvider: 'jan.chooseProvider',
   setHubToken: 'jan.setHubToken',
@@ -80,6 +82,8 @@ export interface CommandSignatures {
   [commandIds.refreshModels]: () => Promise<void>;
   [commandIds.showActions]: () => Promise<void>;
   [commandIds.copyEndpoint]: () => Promise<void>;
+  [commandIds.newEndpointToken]: () => Promise<void>;
+  [commandIds.revokeEndpointToken]: () => Promise<void>;
   [commandIds.restartEngine]: () => Promise<void>;
   [commandIds.chooseProvider]: () => Promise<void>;
   [commandIds.setHubToken]: () => Promise<void>;
@@ -98,6 +102,7 @@ export const settingIds = {
   modelSettings: 'jan.modelSettings',
   modelsDirectory: 'jan.models.directory',
   hubUrl: 'jan.hub.url',
+  endpointPort: 'jan.endpoint.port',
   statusBarShow: 'jan.statusBar.show',
   providers: 'jan.providers',
 } as const;
@@ -116,6 +121,8 @@ export interface SettingTypes {
   [settingIds.modelSettings]: Readonly<Record<string, unknown>>;
   [settingIds.modelsDirectory]: string;
   [settingIds.hubUrl]: string;
+  /** 0: any free one. */
+  [settingIds.endpointPort]: number;
   [settingIds.statusBarShow]: StatusBarShow;
   /** Service group (`data`, …) or service name → plugin id. A name wins over its group. */
   [settingIds.providers]: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ import { FileMemory } from './chat/fileMemory';
 import { keptConversation } from './chat/keptConversation';
 import { pickModel, registerCommands } from './commands';
 import { registerDamageNotice } from './damageNotice';
+import type { EndpointTokens } from './endpointTokens';
 import { registerLanguageModelProvider } from './languageModelProvider';
 import { ModelTree } from './modelTree';
 import { registerStatusBar } from './statusBar';
@@ -20,11 +21,12 @@ import { setContextKey } from './vscodeIds';
 export interface UiOptions {
   readonly api: JanApi;
   readonly log: Logger & { readonly show?: () => void };
+  readonly endpointTokens: EndpointTokens;
   readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'secrets' | 'storageUri' | 'globalStorageUri'>;
 }
 
 /** Registers everything that a user sees; asks no service before it is looked at. */
-export function registerUi({ api, log, context }: UiOptions): Disposable {
+export function registerUi({ api, log, context, endpointTokens }: UiOptions): Disposable {
   const owned = new DisposableStore();
   const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
   const memory = owned.add(new FileMemory(path.join(storage, 'chat-view.json'), log));
@@ -47,6 +49,7 @@ export function registerUi({ api, log, context }: UiOptions): Disposable {
       chat,
       extensionId: context.extension.id,
       secrets: context.secrets,
+      endpointTokens,
       refreshModels: () => tree.refresh(),
       currentConversation: () => keptConversation(memory) ?? undefined,
     }),

@@ -6,7 +6,7 @@ import { JanError } from '../../../src/common/errors';
 import { DisposableStore, type Disposable } from '../../../src/common/lifecycle';
 import type { Logger } from '../../../src/common/log';
 import { createCore, type Core } from '../../../src/core/core';
-import { createGateway, type Gateway, type GatewayLimits } from '../../../src/gateway/gateway';
+import { createGateway, type Gateway, type GatewayLimits, type TokenVerifier } from '../../../src/gateway/gateway';
 
 export type Answer = (request: ChatRequest, signal: AbortSignal | undefined) => AsyncIterable<ChatChunk>;
 
@@ -35,7 +35,13 @@ export async function* echo(request: ChatRequest): AsyncGenerator<ChatChunk> {
   yield { finishReason: 'stop', usage: { promptTokens: 3, completionTokens: words.length, cachedTokens: 1 } };
 }
 
-export async function createEchoCore(options: { answer?: Answer; limits?: Partial<GatewayLimits> } = {}): Promise<EchoCore> {
+export interface EchoOptions {
+  readonly answer?: Answer;
+  readonly limits?: Partial<GatewayLimits>;
+  readonly tokens?: TokenVerifier;
+}
+
+export async function createEchoCore(options: EchoOptions = {}): Promise<EchoCore> {
   const owned = new DisposableStore();
   const logged: string[] = [];
   const note = (message: string, ...details: unknown[]): void => {
@@ -82,7 +88,7 @@ export async function createEchoCore(options: { answer?: Answer; limits?: Partia
   plugin.registerProvider('detokenize', ({ tokens }) => Promise.resolve(String.fromCodePoint(...tokens)));
   plugin.registerProvider('countTokens', (request) => Promise.resolve({ modelId: echoModel.id, tokens: templateOf(request).length }));
   plugin.registerProvider('applyChatTemplate', (request) => Promise.resolve(templateOf(request)));
-  const gateway = owned.add(createGateway({ api: core.api('gateway'), log, limits: options.limits }));
+  const gateway = owned.add(createGateway({ api: core.api('gateway'), log, limits: options.limits, tokens: options.tokens }));
   const endpoint = await gateway.start();
   return {
     core,

@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { ChatChunk } from '../../../src/api/jan';
@@ -355,11 +358,34 @@ describe('gateway life', () => {
     await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve));
     const { port } = blocker.address() as AddressInfo;
     const echoCore = await createEchoCore();
-    const gateway = createGateway({ api: echoCore.core.api('gateway'), log: nullLogger, port });
+    const gateway = createGateway({ api: echoCore.core.api('gateway'), log: nullLogger, port: () => port });
     await assert.rejects(gateway.start(), (error) => isJanError(error, 'engine-unavailable') && error.message.includes(String(port)));
     await new Promise((resolve) => blocker.close(resolve));
     assert.equal((await gateway.start()).url, `http://127.0.0.1:${port}/v1`);
     gateway.dispose();
     echoCore.dispose();
+  });
+
+  it('says which window serves the port, as long as it lives', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'jan-gateway-'));
+    const path = join(directory, 'storage', 'endpoint.json');
+    const echoCore = await createEchoCore();
+    const api = echoCore.core.api('gateway');
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    const options = { api, log: nullLogger, port: () => port };
+    const first = createGateway({ ...options, note: { path, window: 'my project' } });
+    const second = createGateway({ ...options, note: { path, window: 'other' } });
+    await first.start();
+    await assert.rejects(second.start(), (error) => isJanError(error, 'engine-unavailable') && /window “my project”/.test(error.message));
+    // A note of a process that is gone says nothing about who holds the port now.
+    await writeFile(path, JSON.stringify({ port, pid: 2 ** 22 + 1, window: 'gone' }));
+    await assert.rejects(second.start(), (error) => isJanError(error, 'engine-unavailable') && /another program/.test(error.message));
+    first.dispose();
+    second.dispose();
+    echoCore.dispose();
+    await rm(directory, { recursive: true });
   });
 });

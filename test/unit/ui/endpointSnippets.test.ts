@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
 import { endpointSnippets, type EndpointSnippet } from '../../../src/ui/endpointSnippets';
+import { createEchoCore, echoModel } from '../gateway/echoCore';
 
 const endpoint = { url: 'http://127.0.0.1:43567/v1', token: "to'ken $HOME `x`" };
 
@@ -29,6 +31,29 @@ describe('endpointSnippets', () => {
     assert.ok(given.includes(`Authorization: Bearer ${endpoint.token}`));
     const body = JSON.parse(given[given.indexOf('-d') + 1] ?? '') as { model: string };
     assert.equal(body.model, "it's");
+  });
+
+  it('makes a curl command that the endpoint answers', async function () {
+    if (process.platform === 'win32') {
+      console.log('skipped: there is no POSIX shell on Windows');
+      this.skip();
+    }
+    const echoCore = await createEchoCore();
+    const text = endpointSnippets(echoCore.endpoint, echoModel.id).find(({ id }) => id === 'curl')!.text;
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', text]);
+    echoCore.dispose();
+    assert.equal((JSON.parse(stdout) as { choices: { message: { content: string } }[] }).choices[0]?.message.content, 'What is Jan?');
+  });
+
+  it('names the address, the token and the model to Continue and Claude Code', () => {
+    const text = snippet('continue', 'a"b');
+    for (const value of [endpoint.url, endpoint.token, 'a"b']) {
+      assert.ok(text.includes(JSON.stringify(value)), `lacks ${value}`);
+    }
+    if (process.platform !== 'win32') {
+      const script = `${snippet('claudeCode')}\nprintf '%s\\n%s\\n%s' "$ANTHROPIC_BASE_URL" "$ANTHROPIC_AUTH_TOKEN" "$ANTHROPIC_MODEL"`;
+      assert.equal(execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }), `http://127.0.0.1:43567\n${endpoint.token}\nqwen`);
+    }
   });
 
   it('names the address, the token and the model in programs', () => {
