@@ -8,8 +8,8 @@ import { createEchoCore, type EchoCore } from './echoCore';
 
 const ask = { model: 'test/echo', max_tokens: 50, messages: [{ role: 'user' as const, content: 'hello world' }] };
 
-/** The API has it; this client's types don't any more. */
-const temperature = (value: number): object => ({ temperature: value });
+/** The API has them; this client's types don't any more. */
+const sampling = (fields: { temperature?: number; top_k?: number }): object => fields;
 
 /** The client's own message holds the whole body, as JSON. */
 function saidBy({ error }: InstanceType<typeof Anthropic.APIError>): string {
@@ -27,7 +27,7 @@ describe('Anthropic messages', () => {
 
   it('answers whole', async () => {
     await open();
-    const message = await client.messages.create({ ...ask, system: 'be brief', stop_sequences: ['!'], top_k: 3, ...temperature(0) });
+    const message = await client.messages.create({ ...ask, system: 'be brief', stop_sequences: ['!'], ...sampling({ temperature: 0, top_k: 3 }) });
     assert.deepEqual([message.type, message.role, message.model, message.stop_reason], ['message', 'assistant', 'test/echo', 'end_turn']);
     assert.deepEqual(message.content, [{ type: 'text', text: 'hello world' }]);
     assert.deepEqual(message.usage, { input_tokens: 2, cache_creation_input_tokens: 0, cache_read_input_tokens: 1, output_tokens: 2 });
@@ -133,7 +133,7 @@ describe('Anthropic messages', () => {
     await open({ answer: failing(new JanError('engine-crashed', 'It fell over.')) });
     await assert.rejects(anthropicClient(echoCore, 'wrong').messages.create(ask), Anthropic.AuthenticationError);
     await assert.rejects(client.messages.create({ ...ask, model: 'none' }), (error) => error instanceof Anthropic.NotFoundError && /none/.test(error.message));
-    await assert.rejects(client.messages.create({ ...ask, ...temperature(2) }), (error) => {
+    await assert.rejects(client.messages.create({ ...ask, ...sampling({ temperature: 2 }) }), (error) => {
       return error instanceof Anthropic.BadRequestError && /"temperature"/.test(saidBy(error)) && error.type === 'invalid_request_error';
     });
     await assert.rejects(client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] }), /prefill/);
