@@ -12,6 +12,7 @@ import { Slots } from './slots';
 import type { StateCache } from './stateCache';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
 import type { ModelTemplates } from './template/modelTemplates';
+import { allowGuesses, createLookupPredictor, forgetGuesses } from './speculation';
 import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
@@ -50,7 +51,11 @@ export class LoadedModel {
     const perSlot = checkpointMemory / context.totalSequences;
     this.#slots = new Slots(
       Array.from({ length: context.totalSequences }, () =>
-        context.getSequence({ checkpoints: { max: 16, interval: checkpointInterval, maxMemory: perSlot } }),
+        context.getSequence({
+          checkpoints: { max: 16, interval: checkpointInterval, maxMemory: perSlot },
+          // What was guessed wrong must be forgotten, which costs such models more than guessing gains.
+          ...(needsCheckpoints(model) ? {} : { tokenPredictor: createLookupPredictor(module) }),
+        }),
       ),
       states,
       onChange,
@@ -140,8 +145,10 @@ export class LoadedModel {
         timings: { totalMs: performance.now() - started },
       };
     }
+    const { sequence } = slot;
+    allowGuesses(sequence, choice, grammar !== undefined);
     const answer = generateAnswer({
-      sequence: slot.sequence,
+      sequence,
       detokenize: tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.context.batchSize,
@@ -161,6 +168,7 @@ export class LoadedModel {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#running.delete(abort);
+      await forgetGuesses(sequence);
       this.#slots.release(slot);
     }
   }
@@ -175,4 +183,8 @@ export class LoadedModel {
     await this.context.dispose();
     await this.model.dispose();
   }
+}
+
+function needsCheckpoints({ fileInsights }: LlamaModel): boolean {
+  return fileInsights.isRecurrent || fileInsights.isHybrid || fileInsights.swaSize !== undefined;
 }
