@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { createCore } from '../src/core/core';
+import type { JanApi } from '../src/api/jan';
 import { nullLogger } from '../src/common/log';
 import { createGateway } from '../src/gateway/gateway';
 import { registerInferencePlugin } from '../src/builtin/inference/inferencePlugin';
@@ -21,16 +22,22 @@ export interface StreamedAnswer {
   readonly firstTextMs: number;
   /** From the request to the end of the stream, ms. */
   readonly totalMs: number;
+  /** When each piece of text came, performance.now(). */
+  readonly arrivals: readonly number[];
 }
+
+export type AskedMessages = string | readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[];
 
 export interface EndpointBench {
   /** Greedy, streamed. */
-  ask(content: string, maxTokens: number): Promise<StreamedAnswer>;
+  ask(content: AskedMessages, maxTokens: number): Promise<StreamedAnswer>;
+  /** The core behind the endpoint. */
+  readonly api: JanApi;
   dispose(): Promise<void>;
 }
 
 const runtimeEntry = path.resolve('dist/runtime.mjs');
-const modelId = 'bench';
+export const modelId = 'bench';
 
 /** @throws BenchSkipped when the runtime has not been built. */
 export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
@@ -55,6 +62,7 @@ export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
   await api.inference.initModel(modelId);
   const { url, token } = await api.inference.inferenceUrl();
   return {
+    api,
     ask: (content, maxTokens) => streamAnswer(url, token, content, maxTokens),
     async dispose() {
       gateway.dispose();
@@ -65,14 +73,15 @@ export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
   };
 }
 
-async function streamAnswer(url: string, token: string, content: string, maxTokens: number): Promise<StreamedAnswer> {
+/** @param url ends with /v1 */
+export async function streamAnswer(url: string, token: string, content: AskedMessages, maxTokens: number): Promise<StreamedAnswer> {
   const began = performance.now();
   const response = await fetch(`${url}/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({
       model: modelId,
-      messages: [{ role: 'user', content }],
+      messages: typeof content === 'string' ? [{ role: 'user', content }] : content,
       temperature: 0,
       max_tokens: maxTokens,
       stream: true,
@@ -83,6 +92,7 @@ async function streamAnswer(url: string, token: string, content: string, maxToke
     throw new Error(`The endpoint answered ${response.status}: ${await response.text()}`);
   }
   let firstTextMs = 0;
+  const arrivals: number[] = [];
   let text = '';
   let usage: { prompt_tokens: number; completion_tokens: number } | undefined;
   let held = '';
@@ -101,6 +111,9 @@ async function streamAnswer(url: string, token: string, content: string, maxToke
       if (delta !== '' && firstTextMs === 0) {
         firstTextMs = performance.now() - began;
       }
+      if (delta !== '') {
+        arrivals.push(performance.now());
+      }
       text += delta;
       usage = event.usage ?? usage;
     }
@@ -114,12 +127,20 @@ async function streamAnswer(url: string, token: string, content: string, maxToke
     completionTokens: usage.completion_tokens,
     firstTextMs,
     totalMs: performance.now() - began,
+    arrivals,
   };
+}
+
+export interface RawAnswer {
+  readonly text: string;
+  readonly totalMs: number;
+  /** Milliseconds from each token to the next. */
+  readonly gaps: readonly number[];
 }
 
 export interface RawBench {
   /** The same prompt, greedy, `tokens` tokens; ms. */
-  ask(content: string, tokens: number): Promise<{ readonly text: string; readonly totalMs: number }>;
+  ask(content: string, tokens: number): Promise<RawAnswer>;
   dispose(): Promise<void>;
 }
 
@@ -142,7 +163,7 @@ export async function openRaw(modelPath: string): Promise<RawBench> {
   return {
     async ask(content, tokens) {
       child.stdin.write(`${JSON.stringify({ content, tokens })}\n`);
-      return (await read()) as { text: string; totalMs: number };
+      return (await read()) as RawAnswer;
     },
     async dispose() {
       child.stdin.end();

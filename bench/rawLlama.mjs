@@ -1,9 +1,10 @@
 // node-llama-cpp alone, in a process of its own as the runtime is (same session rules, so that the system's scheduler
 // treats both alike). Usage: node rawLlama.mjs <model.gguf>; then one JSON line {content, tokens} per question on
-// stdin, answered by {text, totalMs} on stdout.
+// stdin, answered by {text, totalMs, gaps} on stdout.
 // Must not know: the product.
 
 import os from 'node:os';
+import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
@@ -27,14 +28,21 @@ for await (const line of createInterface({ input: process.stdin })) {
   ];
   await sequence.clearHistory();
   const answer = [];
+  const gaps = [];
+  let last;
   const began = performance.now();
   for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
     answer.push(token);
+    const now = performance.now();
+    if (last !== undefined) {
+      gaps.push(now - last);
+    }
+    last = now;
     if (answer.length >= tokens) {
       break;
     }
   }
   const totalMs = performance.now() - began;
-  process.stdout.write(`${JSON.stringify({ text: model.detokenize(answer), totalMs })}\n`);
+  process.stdout.write(`${JSON.stringify({ text: model.detokenize(answer), totalMs, gaps })}\n`);
 }
 process.exit(0);

@@ -56,7 +56,7 @@ async function main() {
 
 /** A row lies in a file named after it: `endpoint-null` in `endpointNull.ts`. */
 function idOf(file) {
-  return file.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return file.replace(/[A-Z]|(?<=[a-z])\d/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function fileOf(id) {

@@ -8,10 +8,12 @@ export interface ThroughputOptions {
   readonly modelPath: string;
   readonly tokens: number;
   readonly rounds: number;
+  /** Default: a short one that differs by round. */
+  readonly question?: (round: number) => string;
 }
 
 /** Tokens/s, medians over the rounds; each round asks something new, so nothing is remembered from the one before. */
-export async function measureThroughput({ modelPath, tokens, rounds }: ThroughputOptions): Promise<Measurement> {
+export async function measureThroughput({ modelPath, tokens, rounds, question: questionOf = shortQuestion }: ThroughputOptions): Promise<Measurement> {
   const endpoint = await openEndpoint(modelPath);
   const raw = await openRaw(modelPath);
   try {
@@ -20,7 +22,7 @@ export async function measureThroughput({ modelPath, tokens, rounds }: Throughpu
     const ratios: number[] = [];
     // Round 0 warms both up and is not counted.
     for (let round = 0; round <= rounds; round++) {
-      const question = `Question number ${round}, please answer`;
+      const question = questionOf(round);
       const askOurs = async (): Promise<string> => {
         const { text, completionTokens, totalMs } = await endpoint.ask(question, tokens);
         if (completionTokens !== tokens) {
@@ -53,4 +55,8 @@ export async function measureThroughput({ modelPath, tokens, rounds }: Throughpu
     await endpoint.dispose();
     await raw.dispose();
   }
+}
+
+function shortQuestion(round: number): string {
+  return `Question number ${round}, please answer`;
 }
