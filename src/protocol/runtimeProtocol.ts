@@ -164,6 +164,16 @@ export const helloRequest = {
   timeoutMs: 10 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
+const loadWishes = {
+  /** Layers on the graphics card; default: as many as fit. */
+  gpuLayers: v.optional(v.union([v.picklist(['auto', 'max']), v.pipe(count, v.maxValue(10_000))])),
+  /** Tokens; default 512. */
+  batchSize: v.optional(v.pipe(count, v.minValue(1), v.maxValue(65_536))),
+  /** Default: all cores but one. */
+  threads: v.optional(v.pipe(count, v.minValue(1), v.maxValue(1024))),
+  flashAttention: v.optional(v.union([v.boolean(), v.literal('auto')])),
+};
+
 /** Loads a model, or joins a load under way. Progress arrives as `loadProgress`. Cancellable. */
 export const loadModelRequest = {
   method: 'loadModel',
@@ -173,10 +183,7 @@ export const loadModelRequest = {
     contextLength: v.optional(v.pipe(count, v.minValue(16), v.maxValue(16 * 1024 * 1024))),
     /** Answers at the same time; each has a context of its own. Default 2. */
     slots: v.optional(v.pipe(count, v.minValue(1), v.maxValue(16))),
-    gpuLayers: v.optional(v.union([v.picklist(['auto', 'max']), v.pipe(count, v.maxValue(10_000))])),
-    batchSize: v.optional(v.pipe(count, v.minValue(1), v.maxValue(65_536))),
-    threads: v.optional(v.pipe(count, v.minValue(1), v.maxValue(1024))),
-    flashAttention: v.optional(v.union([v.boolean(), v.literal('auto')])),
+    ...loadWishes,
     loraAdapters: v.optional(
       v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)), scale: v.optional(inRange(0, 2)) })), v.maxLength(8)),
     ),
@@ -186,6 +193,31 @@ export const loadModelRequest = {
   result: runtimeModelSchema,
   timeoutMs: 10 * minute,
   progressRestartsTimeout: true,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+const memoryAmount = v.object({ needed: v.number(), free: v.number() });
+
+/** What a model would take, without loading it: MemoryEstimate in src/api/jan.d.ts. */
+export const estimateMemoryRequest = {
+  method: 'estimateMemory',
+  params: v.object({
+    path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)),
+    contextLength: v.optional(v.pipe(count, v.minValue(1))),
+    gpuLayers: loadWishes.gpuLayers,
+    batchSize: loadWishes.batchSize,
+  }),
+  result: v.object({
+    contextLength: count,
+    gpuLayers: count,
+    weights: v.number(),
+    context: v.number(),
+    compute: v.number(),
+    ram: memoryAmount,
+    vram: v.optional(memoryAmount),
+    fit: v.picklist(['fits', 'tight', 'too-large']),
+    advice: v.optional(v.string()),
+  }),
+  timeoutMs: 30 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
 /** Ends the model's answers and frees its memory. A model that is not loaded is no error. */
@@ -298,6 +330,8 @@ export type RankResult = v.InferOutput<typeof rankRequest.result>;
 /** What chats and plain completions have in common. */
 export type GenerationParams = Omit<CompleteParams, 'prompt' | 'suffix'>;
 export type GenerationResult = v.InferOutput<typeof generationResult>;
+export type EstimateMemoryParams = v.InferOutput<typeof estimateMemoryRequest.params>;
+export type EstimateMemoryResult = v.InferOutput<typeof estimateMemoryRequest.result>;
 export type LoadModelParams = v.InferOutput<typeof loadModelRequest.params>;
 
 //#endregion

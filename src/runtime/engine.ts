@@ -1,41 +1,39 @@
 // The models in memory: loads, joins loads under way, makes room, unloads, and tells of every change.
 // Must not know: windows, the wire.
 
-import os from 'node:os';
-import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
+import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { isJanError, JanError, toJanError } from '../common/errors';
-import { estimateMemory } from '../common/gguf/describeModel';
 import { modelPurposes, type ModelPurpose } from '../common/gguf/modelPurpose';
+import type { GgufHeader } from '../common/gguf/readGgufHeader';
 import type { Logger } from '../common/log';
-import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import type { EstimateMemoryParams, EstimateMemoryResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
 import { EncoderModel } from './encoderModel';
+import { freeMemory } from './freeMemory';
 import { ResponseGrammars } from './grammar/responseGrammars';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
+import { loadWeights } from './loadWeights';
 import { checkedAdapters, differingOptions, mergedOptions } from './loadOptions';
+import { estimateOf, gigabytes, planMemory, type MemoryNeed, type MemoryPlan } from './memoryPlan';
 import { checkModelFile } from './modelFileCheck';
 import { Sandbox } from './sandbox/sandbox';
 import { StateCache } from './stateCache';
 import { ModelTemplates } from './template/modelTemplates';
 
-/** Longest context that is taken without being asked for, tokens. */
-const defaultContextLength = 8192;
 /** Longest text that is read as a whole without being asked for, tokens: compute memory grows with its square. */
 const defaultEncoderLength = 2048;
-/** Each slot has a context of its own (node-llama-cpp's cache is not unified), so slots cost memory. */
-const defaultSlots = 2;
 
 interface Entry {
   readonly modelId: string;
   readonly path: string;
   /** As it was asked for. */
   readonly params: LoadModelParams;
-  readonly architecture: string | undefined;
+  readonly header: GgufHeader;
   /** Of the file, bytes. */
   readonly size: number;
   readonly purposes: readonly ModelPurpose[];
-  /** Bytes, an estimate made before loading. */
-  readonly memoryNeeded: number;
+  /** What went otherwise than asked, in words. */
+  notes: readonly string[];
   status: RuntimeModel['status'];
   progress: number;
   loaded?: LoadedModel | EncoderModel;
@@ -102,14 +100,10 @@ export class Engine {
       modelId: params.modelId,
       path: params.path,
       params,
-      architecture: header.architecture,
+      header,
       size,
       purposes: modelPurposes(header),
-      memoryNeeded: estimateMemory(
-        size,
-        header,
-        (params.contextLength ?? Math.min(header.contextLength ?? defaultContextLength, defaultContextLength)) * (params.slots ?? defaultSlots),
-      ),
+      notes: [],
       status: 'loading',
       progress: 0,
       lastUsed: ++this.#uses,
@@ -199,15 +193,18 @@ export class Engine {
     let model: LlamaModel | undefined;
     try {
       const library = await openLlama(this.log);
-      await this.#makeRoom(entry);
-      model = await library.llama.loadModel({
-        modelPath: entry.path,
-        loadSignal: entry.abort.signal,
-        ...(params.gpuLayers === undefined ? {} : { gpuLayers: params.gpuLayers }),
+      const plan = await this.#makeRoom(entry, library.llama);
+      const weights = await loadWeights(library.llama, {
+        path: entry.path,
+        gpuLayers: params.gpuLayers,
+        signal: entry.abort.signal,
         // Creating the context is the last tenth.
-        onLoadProgress: (fraction) => this.#progress(entry, fraction * 0.9),
+        onProgress: (fraction) => this.#progress(entry, fraction * 0.9),
+        log: this.log,
       });
-      entry.loaded = await this.#prepare(library, model, entry, params);
+      model = weights.model;
+      entry.notes = [...plan.notes, ...weights.notes];
+      entry.loaded = await this.#prepare(library, model, entry, params, plan.need);
       entry.status = 'ready';
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
@@ -223,7 +220,13 @@ export class Engine {
   }
 
   /** For what the model was made for. */
-  async #prepare(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
+  async #prepare(
+    library: LlamaLibrary,
+    model: LlamaModel,
+    entry: Entry,
+    params: LoadModelParams,
+    need: MemoryNeed,
+  ): Promise<LoadedModel | EncoderModel> {
     const encoder = entry.purposes.find((purpose) => purpose === 'embeddings' || purpose === 'rerank');
     if (encoder !== undefined) {
       const longest = Math.min(params.contextLength ?? defaultEncoderLength, model.trainContextSize);
@@ -232,14 +235,14 @@ export class Engine {
     }
     const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
     templates.catch(() => undefined);
-    const context = await this.#createContext(library, model, entry, params);
+    const context = await this.#createContext(library, model, entry, need);
     return new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
   }
 
-  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, params: LoadModelParams): Promise<LlamaContext> {
-    const trained = model.trainContextSize;
-    const adapters = await checkedAdapters(params.loraAdapters, entry.architecture);
-    const contextSize = Math.min(params.contextLength ?? Math.min(trained, defaultContextLength), trained);
+  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, { contextLength, slots }: MemoryNeed): Promise<LlamaContext> {
+    const { params } = entry;
+    const adapters = await checkedAdapters(params.loraAdapters, entry.header.architecture);
+    const contextSize = Math.min(contextLength, model.trainContextSize);
     const options = {
       contextSize,
       threads: params.threads ?? library.threads,
@@ -249,7 +252,6 @@ export class Engine {
       createSignal: entry.abort.signal,
       failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
     };
-    const slots = params.slots ?? defaultSlots;
     try {
       return await model.createContext({ ...options, sequences: slots });
     } catch (error) {
@@ -261,20 +263,39 @@ export class Engine {
     }
   }
 
-  /** Unloads idle models, the one unused for longest first, while the new one would not fit in free memory. */
-  async #makeRoom(entry: Entry): Promise<void> {
+  /** What a model would take now. @throws JanError `model-file-missing`, `model-invalid` */
+  async estimate(params: EstimateMemoryParams): Promise<EstimateMemoryResult> {
+    const { size, header } = await checkModelFile(params.path);
+    const { llama } = await openLlama(this.log);
+    return estimateOf(header, size, params, await freeBytes(llama));
+  }
+
+  /**
+   * Unloads idle models, the one unused for longest first, while the new one would not fit in free memory.
+   * @throws JanError `out-of-memory`, saying what would fit
+   */
+  async #makeRoom(entry: Entry, llama: Llama): Promise<MemoryPlan> {
     for (;;) {
-      if (entry.memoryNeeded < os.freemem() * 0.9) {
-        return;
-      }
+      const { ram, vram } = await freeBytes(llama);
+      const free = ram + (entry.params.gpuLayers === 0 ? 0 : vram);
+      const plan = planMemory(entry.header, entry.size, entry.params, free);
       const idle = [...this.#entries.values()]
         .filter((other) => other !== entry && other.status === 'ready' && describe(other).activeRequests + describe(other).queuedRequests === 0)
         .sort((a, b) => a.lastUsed - b.lastUsed)[0];
-      if (idle === undefined) {
-        return;
+      if ((plan.fit === 'too-large' || plan.notes.length > 0) && idle !== undefined) {
+        this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
+        await this.unload(idle.modelId);
+        continue;
       }
-      this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
-      await this.unload(idle.modelId);
+      if (plan.fit === 'too-large') {
+        throw new JanError(
+          'out-of-memory',
+          `There is not enough memory for this model: it needs ${gigabytes(plan.need.total)} with a context of ${plan.need.contextLength} tokens, ` +
+            `and ${gigabytes(free)} are free. ${plan.advice ?? ''}`.trimEnd(),
+          { details: { modelId: entry.modelId, path: entry.path, needed: plan.need.total, free, advice: plan.advice } },
+        );
+      }
+      return plan;
     }
   }
 
@@ -300,15 +321,21 @@ function describe(entry: Entry): RuntimeModel {
     ...(status === 'loading' ? { progress: entry.progress } : {}),
     ...(loaded === undefined || status !== 'ready'
       ? {}
-      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers, ...notesOf(loaded) }),
+      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers, ...notesOf(entry, loaded) }),
     activeRequests: loaded?.activeRequests ?? 0,
     queuedRequests: loaded?.queuedRequests ?? 0,
   };
 }
 
-function notesOf(loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {
+function notesOf({ notes }: Entry, loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {
   const note = loaded instanceof LoadedModel ? loaded.templates.note : undefined;
-  return note === undefined ? {} : { notes: [note] };
+  const all = [...notes, ...(note === undefined ? [] : [note])];
+  return all.length === 0 ? {} : { notes: all };
+}
+
+async function freeBytes(llama: Llama): Promise<{ readonly ram: number; readonly vram: number }> {
+  const vram = llama.gpu === false ? 0 : (await llama.getVramState()).free;
+  return { ram: freeMemory(), vram };
 }
 
 function loadError(error: unknown, entry: Entry): JanError {
@@ -321,12 +348,11 @@ function loadError(error: unknown, entry: Entry): JanError {
   }
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && (error.constructor.name === 'InsufficientMemoryError' || /memory|alloc/i.test(text))) {
-    const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GB`;
     return new JanError(
       'out-of-memory',
-      `There is not enough memory for this model: its file has ${gib(entry.size)}, and ${gib(os.freemem())} are free. ` +
+      `There is not enough memory for this model: its file has ${gigabytes(entry.size)}, and ${gigabytes(freeMemory())} are free. ` +
         'Close other programs, choose a shorter context, or take a smaller model.',
-      { details: { ...details, size: entry.size, free: os.freemem() }, cause: error },
+      { details: { ...details, size: entry.size, free: freeMemory() }, cause: error },
     );
   }
   return toJanError(error, 'model-load-failed', `The model could not be loaded: ${text.replace(/\.$/, '')}. Try another file of it.`);

@@ -21,6 +21,7 @@ import {
   countTokensRequest,
   detokenizeRequest,
   embedRequest,
+  estimateMemoryRequest,
   getStateRequest,
   helloRequest,
   janErrorRpcCode,
@@ -115,6 +116,7 @@ export class LeaseSession {
       await engine.unload(modelId);
       return {};
     });
+    this.#handle(estimateMemoryRequest, (params) => engine.estimate(params));
     this.#handle(getStateRequest, async () => this.options.state());
     this.#handle(countTokensRequest, async ({ modelId, ...prompt }) => (await engine.ready(modelId)).countTokens(prompt));
     this.#handle(renderChatRequest, async ({ modelId, ...prompt }) => ({ text: await (await engine.ready(modelId)).renderChat(prompt) }));

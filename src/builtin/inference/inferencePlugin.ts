@@ -45,6 +45,7 @@ export function registerInferencePlugin(api: JanApi, options: InferencePluginOpt
     onDidChangeModels: onDidChangeModels.event,
     getModels: async () => (await load()).llama.getModels(),
     initModel: async (modelId, init) => (await load()).llama.initModel(modelId, init),
+    estimateModelMemory: async (modelId, wishes) => (await load()).llama.estimateModelMemory(modelId, wishes),
     stopModel: async (modelId) => (await load()).llama.stopModel(modelId),
     async *createChatCompletion(request, call) {
       yield* (await load()).llama.createChatCompletion(request, call);

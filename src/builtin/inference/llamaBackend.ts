@@ -11,6 +11,7 @@ import type {
   EmbeddingResult,
   InferenceModel,
   InitModelOptions,
+  MemoryEstimate,
   Model,
   ModelBackend,
   ModelLoadOptions,
@@ -31,6 +32,7 @@ import {
   countTokensRequest,
   detokenizeRequest,
   embedRequest,
+  estimateMemoryRequest,
   loadModelRequest,
   loadProgressNotification,
   rankRequest,
@@ -124,6 +126,13 @@ export class LlamaBackend implements ModelBackend, Disposable {
     const connection = await this.supervisor.lease();
     await this.#load(connection, model, options);
     return this.running.find((running) => running.modelId === modelId)!;
+  }
+
+  async estimateModelMemory(modelId: string, { contextLength, gpuLayers, batchSize }: ModelLoadOptions = {}): Promise<MemoryEstimate> {
+    const { path } = await this.#downloadedModel(modelId);
+    const connection = await this.supervisor.lease();
+    const { vram, advice, ...estimate } = await connection.request(estimateMemoryRequest, { path, ...definedOnly({ contextLength, gpuLayers, batchSize }) });
+    return { modelId, ...estimate, ...definedOnly({ vram, advice }) };
   }
 
   async stopModel(modelId: string): Promise<void> {

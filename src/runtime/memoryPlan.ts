@@ -1,0 +1,130 @@
+// What a model will take of this machine's memory, how long a context fits, and in words what would. Pure.
+// Sizes: llama.cpp's llama_kv_cache (keys and values per layer, 16 bit) and its graph buffers (one batch through the
+// widest layers and the vocabulary, 32 bit).
+// Must not know: node-llama-cpp, which models are loaded.
+
+import { contextBytes } from '../common/gguf/describeModel';
+import type { GgufHeader } from '../common/gguf/readGgufHeader';
+import type { EstimateMemoryParams, EstimateMemoryResult } from '../protocol/runtimeProtocol';
+
+/** Longest context that is taken without being asked for, tokens. */
+export const defaultContextLength = 8192;
+export const defaultBatchSize = 512;
+/** Shorter contexts are of no use to a conversation. */
+const leastContextLength = 1024;
+/** The process itself, bytes. */
+const engineBytes = 100 * 1024 ** 2;
+/** Of free memory, what a model may take; the rest is everyone else's. */
+const usableShare = 0.9;
+/** Above this share of free memory it is tight. */
+const tightShare = 0.7;
+
+export interface LoadWishes {
+  readonly contextLength?: number | undefined;
+  readonly slots?: number | undefined;
+  readonly batchSize?: number | undefined;
+}
+
+export interface MemoryNeed {
+  readonly contextLength: number;
+  readonly slots: number;
+  /** Bytes. */
+  readonly weights: number;
+  readonly context: number;
+  readonly compute: number;
+  readonly total: number;
+}
+
+export interface MemoryPlan {
+  /** What was asked, else what would be chosen. */
+  readonly need: MemoryNeed;
+  readonly fit: 'fits' | 'tight' | 'too-large';
+  /** What was made smaller than the default, in words. */
+  readonly notes: readonly string[];
+  /** When it does not fit: what would, in words. */
+  readonly advice?: string;
+}
+
+/**
+ * A context that the caller named is not changed; one that he left open is made shorter until it fits, and one slot is
+ * taken where two don't fit.
+ * @param fileBytes of all parts of the model's file
+ * @param free bytes, of this machine and its graphics card together
+ */
+export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWishes, free: number): MemoryPlan {
+  const usable = free * usableShare;
+  const trained = header.contextLength ?? defaultContextLength;
+  const wanted = Math.min(wishes.contextLength ?? defaultContextLength, trained);
+  const slots = wishes.slots ?? 2;
+  const needOf = (contextLength: number, count: number): MemoryNeed => memoryNeed(header, fileBytes, contextLength, count, wishes.batchSize);
+  const choices = [needOf(wanted, slots), ...(wishes.slots === undefined ? [needOf(wanted, 1)] : [])];
+  const found = choices.find(({ total }) => total <= usable);
+  if (found !== undefined) {
+    return { need: found, fit: found.total <= free * tightShare ? 'fits' : 'tight', notes: [] };
+  }
+  const longest = longestContext(needOf(0, 1), needOf(1024, 1), usable, wanted);
+  if (longest !== undefined && wishes.contextLength === undefined) {
+    return {
+      need: needOf(longest, 1),
+      fit: 'tight',
+      notes: [`The context has ${longest} tokens instead of ${wanted}: more does not fit into the free memory.`],
+    };
+  }
+  const need = choices.at(-1)!;
+  return {
+    need,
+    fit: 'too-large',
+    notes: [],
+    advice:
+      longest === undefined
+        ? `It needs ${gigabytes(need.total)} and ${gigabytes(free)} are free: close other programs, unload other models, or take a smaller model.`
+        : `It would fit with a context of ${longest} tokens.`,
+  };
+}
+
+/** What a load with these wishes would take of the machine's memory and of the graphics card's, layer by layer. */
+export function estimateOf(
+  header: GgufHeader,
+  fileBytes: number,
+  wishes: EstimateMemoryParams,
+  { ram, vram }: { readonly ram: number; readonly vram: number },
+): EstimateMemoryResult {
+  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram));
+  const layers = (header.blockCount ?? 0) + 1;
+  const wanted = typeof wishes.gpuLayers === 'number' ? Math.min(wishes.gpuLayers, layers) : layers;
+  const onCard = vram === 0 ? 0 : Math.min(wanted / layers, vram / need.total);
+  return {
+    contextLength: need.contextLength,
+    gpuLayers: Math.floor(onCard * layers),
+    weights: need.weights,
+    context: need.context,
+    compute: need.compute,
+    ram: { needed: Math.round(need.total * (1 - onCard)), free: ram },
+    ...(vram === 0 ? {} : { vram: { needed: Math.round(need.total * onCard), free: vram } }),
+    fit,
+    ...(advice === undefined ? {} : { advice }),
+  };
+}
+
+export function memoryNeed(header: GgufHeader, fileBytes: number, contextLength: number, slots: number, batchSize = defaultBatchSize): MemoryNeed {
+  const context = contextLength === 0 ? 0 : Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10);
+  const compute = engineBytes + Math.round(batchSize * ((header.vocabularySize ?? 32_000) + 12 * (header.embeddingLength ?? 4096)) * 4);
+  return { contextLength, slots, weights: fileBytes, context, compute, total: fileBytes + context + compute };
+}
+
+export function gigabytes(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GB`;
+}
+
+/** Models without attention keep one state a conversation, however long: about 66 numbers a dimension and layer. */
+function recurrentBytes({ architecture, blockCount, embeddingLength }: GgufHeader, slots: number): number | undefined {
+  const recurrent = architecture !== undefined && /^(?:a?rwkv|mamba)/.test(architecture);
+  return recurrent && blockCount !== undefined && embeddingLength !== undefined ? blockCount * embeddingLength * 66 * 4 * slots : undefined;
+}
+
+/** In steps of 256 tokens, by the line through two needs. */
+function longestContext(none: MemoryNeed, some: MemoryNeed, usable: number, wanted: number): number | undefined {
+  const perToken = (some.total - none.total) / some.contextLength;
+  const longest = Math.floor((usable - none.total) / Math.max(1, perToken) / 256) * 256;
+  return longest >= Math.min(leastContextLength, wanted) ? Math.min(longest, wanted) : undefined;
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import type { GgufHeader } from '../../../src/common/gguf/readGgufHeader';
+import { memoryNeed, planMemory } from '../../../src/runtime/memoryPlan';
+
+const gib = 1024 ** 3;
+
+/** Llama 3.1 8B: 32 layers, 32 heads of 128, 8 of them with keys and values of their own. */
+const llama8B: GgufHeader = {
+  version: 3,
+  metadata: new Map(),
+  tensorCount: 292,
+  architecture: 'llama',
+  parameters: 8e9,
+  contextLength: 131_072,
+  blockCount: 32,
+  embeddingLength: 4096,
+  headCount: 32,
+  headCountKv: 8,
+  hasChatTemplate: true,
+  vocabularySize: 128_256,
+  dataOffset: 0,
+};
+const file = 4.9 * gib;
+
+describe('memory plan', () => {
+  it('knows what keys and values take: 128 KiB a token with 8 of 32 heads', () => {
+    assert.equal(memoryNeed(llama8B, file, 8192, 1).context, gib);
+    assert.equal(memoryNeed(llama8B, file, 8192, 2).context, 2 * gib);
+    assert.equal(memoryNeed({ ...llama8B, headCountKv: 32 }, file, 8192, 1).context, 4 * gib);
+    assert.ok(memoryNeed({ ...llama8B, architecture: 'rwkv7', headCount: undefined }, file, 8192, 2).context < 0.1 * gib, 'a recurrent state does not grow');
+  });
+
+  it('takes the default where there is room, and says when it is tight', () => {
+    const roomy = planMemory(llama8B, file, {}, 32 * gib);
+    assert.deepEqual([roomy.fit, roomy.need.contextLength, roomy.need.slots, roomy.notes], ['fits', 8192, 2, []]);
+    const tight = planMemory(llama8B, file, {}, 9 * gib);
+    assert.deepEqual([tight.fit, tight.need.contextLength, tight.need.slots], ['tight', 8192, 2]);
+  });
+
+  it('first gives up the second conversation, then some of the context, and says so', () => {
+    const single = planMemory(llama8B, file, {}, 7.5 * gib);
+    assert.deepEqual([single.need.contextLength, single.need.slots, single.notes], [8192, 1, []]);
+    const shorter = planMemory(llama8B, file, {}, 6.5 * gib);
+    assert.ok(shorter.need.contextLength < 8192 && shorter.need.contextLength >= 1024, `${shorter.need.contextLength}`);
+    assert.equal(shorter.need.contextLength % 256, 0);
+    assert.ok(shorter.need.total <= 6.5 * gib * 0.9);
+    assert.match(shorter.notes[0]!, new RegExp(`${shorter.need.contextLength} tokens instead of 8192`));
+  });
+
+  it('does not change a context that was asked for, and says what would fit', () => {
+    const asked = planMemory(llama8B, file, { contextLength: 32_768 }, 7.5 * gib);
+    assert.deepEqual([asked.fit, asked.need.contextLength], ['too-large', 32_768]);
+    const fitting = Number(/context of (\d+) tokens/.exec(asked.advice!)![1]);
+    assert.notEqual(planMemory(llama8B, file, { contextLength: fitting }, 7.5 * gib).fit, 'too-large');
+    assert.equal(planMemory(llama8B, file, { contextLength: fitting + 512 }, 7.5 * gib).fit, 'too-large');
+  });
+
+  it('does not promise that a shorter context helps where the weights alone are too large', () => {
+    const hopeless = planMemory(llama8B, file, {}, 3 * gib);
+    assert.equal(hopeless.fit, 'too-large');
+    assert.match(hopeless.advice!, /needs 7\.\d GB|needs 6\.\d GB/);
+    assert.match(hopeless.advice!, /3\.0 GB are free.*smaller model/);
+  });
+});
