@@ -12,6 +12,7 @@ import { copyEndpoint } from './copyEndpoint';
 import { registerDownloadCommands } from './downloadCommands';
 import { newEndpointToken, revokeEndpointToken } from './endpointTokenCommands';
 import type { EndpointTokens } from './endpointTokens';
+import { editConversationSettings } from './editModelSettings';
 import { setHubToken } from './hubToken';
 import { commandIds, viewIds, walkthroughId, type CommandId } from './ids';
 import { registerModelCommands } from './modelCommands';
@@ -62,6 +63,16 @@ export function registerCommands(options: CommandsOptions): Disposable {
     const modelId = await pickModel(api, undefined);
     if (modelId !== undefined) {
       await chat.setModel(modelId);
+    }
+  });
+  on(commandIds.conversationSettings, async () => {
+    const id = options.currentConversation();
+    if (id === undefined) {
+      void vscode.window.showInformationMessage(
+        vscode.l10n.t('A conversation has settings of its own once it has begun. Settings for all conversations with a model: “Jan: Model Settings…”.'),
+      );
+    } else {
+      await editConversationSettings(api, id);
     }
   });
   on(commandIds.refreshModels, () => options.refreshModels());

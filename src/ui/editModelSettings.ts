@@ -2,6 +2,7 @@
 // Must not know: how models are run, who else reads the setting.
 
 import * as vscode from 'vscode';
+import type { JanApi } from '../api/jan';
 import { JanError } from '../common/errors';
 import { samplingPresets } from '../common/samplingPresets';
 import { escapeIcons } from './format';
@@ -28,24 +29,50 @@ export function readModelSettings(modelId: string): ModelSettings {
   return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? (entry as ModelSettings) : {};
 }
 
-/** Asks until the user leaves; each answer is kept at once. */
 export async function editModelSettings(modelId: string, modelName: string): Promise<void> {
+  await editSettings({
+    title: vscode.l10n.t('Settings of {0}', modelName),
+    read: () => readModelSettings(modelId),
+    keep: (settings) => keep(modelId, settings),
+  });
+}
+
+/** The settings of one conversation, which win over its model's. @throws JanError of the store */
+export async function editConversationSettings(api: JanApi, id: string): Promise<void> {
+  let { name, settings, systemPrompt } = await api.data.getConversation(id);
+  await editSettings({
+    title: vscode.l10n.t('Settings of {0}', name === '' ? vscode.l10n.t('this conversation') : `“${name}”`),
+    read: () => ({ ...settings, ...(systemPrompt === undefined || systemPrompt === '' ? {} : { systemPrompt }) }),
+    keep: async ({ systemPrompt: instructions, ...others }) => {
+      ({ name, settings, systemPrompt } = await api.data.updateConversation({ id, settings: others, systemPrompt: instructions ?? '' }));
+    },
+  });
+}
+
+interface EditedSettings {
+  readonly title: string;
+  readonly read: () => ModelSettings;
+  readonly keep: (settings: ModelSettings) => Promise<void>;
+}
+
+/** Asks until the user leaves; each answer is kept at once. */
+async function editSettings({ title, read, keep: keepSettings }: EditedSettings): Promise<void> {
   const { l10n } = vscode;
   const fields = modelSettingFields(l10n);
   for (let active: string | undefined; ; ) {
-    const settings = readModelSettings(modelId);
+    const settings = read();
     const items = fields.map((field) => {
       const value = describeValue(field, settings, l10n);
       return { label: field.label, description: value === '' ? field.fallback : `$(edit) ${escapeIcons(value)}`, field };
     });
     const reset = { label: `$(discard) ${l10n.t('Reset all')}`, description: l10n.t('as if never set'), field: undefined };
-    const chosen = await pickFrom([...items, ...(Object.keys(settings).length > 0 ? [reset] : [])], l10n.t('Settings of {0}', modelName), active);
+    const chosen = await pickFrom([...items, ...(Object.keys(settings).length > 0 ? [reset] : [])], title, active);
     if (chosen === undefined) {
       return;
     }
     const changed = chosen.field === undefined ? {} : await edit(chosen.field, settings);
     if (changed !== undefined) {
-      await keep(modelId, changed);
+      await keepSettings(changed);
     }
     active = chosen.label;
   }

@@ -35,6 +35,7 @@ export const commandIds = {
   restartEngine: 'jan.restartEngine',
   chooseProvider: 'jan.chooseProvider',
   setHubToken: 'jan.setHubToken',
+  conversationSettings: 'jan.conversationSettings',
   exportConversation: 'jan.exportConversation',
   exportAllConversations: 'jan.exportAllConversations',
   importConversations: 'jan.importConversations',
@@ -87,6 +88,7 @@ export interface CommandSignatures {
   [commandIds.restartEngine]: () => Promise<void>;
   [commandIds.chooseProvider]: () => Promise<void>;
   [commandIds.setHubToken]: () => Promise<void>;
+  [commandIds.conversationSettings]: () => Promise<void>;
   [commandIds.exportConversation]: (target?: ConversationTarget) => Promise<void>;
   [commandIds.exportAllConversations]: () => Promise<void>;
   [commandIds.importConversations]: (target?: FilesTarget) => Promise<void>;

@@ -66,7 +66,7 @@ export class Answers implements Disposable {
     try {
       const all = await this.options.api.data.getConversationMessages(conversation.id, { branch: 'all' });
       const path = new MessageTree(all).pathTo(parentId);
-      const request = createChatRequest(path, modelId, conversation.systemPrompt, this.options.settings(modelId));
+      const request = createChatRequest(path, modelId, conversation, this.options.settings(modelId));
       const message = await this.options.api.data.createMessage({
         conversationId: conversation.id,
         parentId,

@@ -1,7 +1,7 @@
 // What is sent to the model: the branch that is answered, with the instructions before it.
 // Must not know: the store, the view.
 
-import type { ChatMessage, ChatRequest, Message } from '../../api/jan';
+import type { ChatMessage, ChatRequest, Conversation, Message } from '../../api/jan';
 
 export interface ChatSettings {
   /** `''`: none. A conversation's own instructions win. */
@@ -14,11 +14,12 @@ export interface ChatSettings {
 export function createChatRequest(
   path: readonly Message[],
   modelId: string | undefined,
-  systemPrompt: string | undefined,
+  conversation: Pick<Conversation, 'systemPrompt' | 'settings'>,
   settings: ChatSettings,
 ): ChatRequest {
   const messages: ChatMessage[] = [];
-  const instructions = systemPrompt ?? settings.systemPrompt;
+  const own = conversation.systemPrompt ?? '';
+  const instructions = own === '' ? settings.systemPrompt : own;
   if (instructions.trim() !== '') {
     messages.push({ role: 'system', content: instructions });
   }
@@ -38,5 +39,6 @@ export function createChatRequest(
     messages,
     ...(modelId === undefined ? {} : { modelId }),
     ...(settings.temperature === undefined ? {} : { temperature: settings.temperature }),
+    ...conversation.settings,
   };
 }

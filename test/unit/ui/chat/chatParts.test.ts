@@ -135,7 +135,7 @@ describe('MessageTree', () => {
 describe('createChatRequest', () => {
   it('puts instructions first, leaves out empty answers and joins what follows on itself', () => {
     const path = [message('a', null), message('b', 'a', { role: 'assistant', content: '' }), message('c', 'b')];
-    assert.deepEqual(createChatRequest(path, 'm', undefined, { systemPrompt: 'Be brief.', temperature: 0 }), {
+    assert.deepEqual(createChatRequest(path, 'm', {}, { systemPrompt: 'Be brief.', temperature: 0 }), {
       modelId: 'm',
       temperature: 0,
       messages: [
@@ -143,9 +143,24 @@ describe('createChatRequest', () => {
         { role: 'user', content: 'a\n\nc' },
       ],
     });
-    assert.deepEqual(createChatRequest([message('a', null)], undefined, 'Own.', { systemPrompt: 'Be brief.' }).messages[0], {
+    assert.deepEqual(createChatRequest([message('a', null)], undefined, { systemPrompt: 'Own.' }, { systemPrompt: 'Be brief.' }).messages[0], {
       role: 'system',
       content: 'Own.',
+    });
+  });
+
+  it('obeys the conversation’s own settings before all others', () => {
+    const conversation = { systemPrompt: '', settings: { temperature: 1.5, maxTokens: 7, load: { contextLength: 4096 } } };
+    const request = createChatRequest([message('a', null)], 'm', conversation, { systemPrompt: 'Be brief.', temperature: 0.1 });
+    assert.deepEqual(request, {
+      modelId: 'm',
+      temperature: 1.5,
+      maxTokens: 7,
+      load: { contextLength: 4096 },
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'a' },
+      ],
     });
   });
 });
