@@ -94,7 +94,7 @@ async function work(windows: readonly [TestStore, TestStore], random: () => numb
       const root = { id: createUuidV7(), conversationId: target.id, parentId: null, role: 'user', content: 'in', status: 'complete', ...times } as const;
       const child = { ...root, id: createUuidV7(), parentId: root.id };
       const active = target === conversation ? {} : { activeMessageId: maybe(root.id) };
-      const imported: Conversation = defined({ ...target, ...active } as Conversation);
+      const imported: Conversation = defined({ ...target, ...active });
       await store.importConversation({ conversation: imported, messages: [root, child] });
     } else {
       const id = `m${Math.floor(random() * 4)}`;
