@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import OpenAI from 'openai';
 import type { ChatChunk, JanApi } from '../../src/api/jan';
+import { writeEncoderModel } from '../fixtures/gguf/encoderModels';
 import { testModelPath } from '../fixtures/gguf/testModels';
 import { apiOfCompanion, rejects } from './support';
 
@@ -107,6 +111,67 @@ describe('Inference service, through the companion', () => {
     const intruder = new OpenAI({ baseURL: url, apiKey: 'wrong', maxRetries: 0 });
     await assert.rejects(async () => intruder.models.list(), (error) => error instanceof OpenAI.AuthenticationError);
     assert.deepEqual(await api.inference.inferenceUrl(), { url, token });
+  });
+
+  it('CREATE_COMPLETION goes on with a text; wrong input is refused', async () => {
+    const base = { modelId: 'jan-guide', prompt: 'Jan is', maxTokens: 5, temperature: 0 };
+    const answer = await collect(await api.invoke(api.InferenceService.CREATE_COMPLETION, { ...base, logprobs: 2 }));
+    assert.ok(answer.text.length > 0);
+    assert.ok(answer.last.usage!.completionTokens <= 5);
+    await rejects(collect(await api.inference.createCompletion({ ...base, prompt: [99_999_999] })), 'invalid-argument', api);
+    await rejects(api.inference.createCompletion({ ...base, prompt: 7 } as never), 'invalid-argument', api);
+    await rejects(api.inference.createCompletion({ ...base, modelId: 'echo' }), 'unsupported', api);
+    const formed = await collect(await api.inference.createCompletion({ ...base, responseFormat: { type: 'grammar', grammar: 'root ::= "yes" | "no"' } }));
+    assert.ok(['yes', 'no'].includes(formed.text), formed.text);
+    await rejects(collect(await api.inference.createCompletion({ ...base, responseFormat: { type: 'grammar', grammar: 'nonsense' } })), 'invalid-argument', api);
+  });
+
+  it('TOKENIZE, DETOKENIZE, COUNT_TOKENS and APPLY_CHAT_TEMPLATE say how a model reads', async () => {
+    const modelId = 'jan-guide';
+    const tokens = await api.invoke(api.InferenceService.TOKENIZE, { modelId, text: 'What is Jan?' });
+    assert.ok(tokens.length > 1);
+    assert.equal((await api.invoke(api.InferenceService.DETOKENIZE, { modelId, tokens })).trim(), 'What is Jan?');
+    const counted = await api.invoke(api.InferenceService.COUNT_TOKENS, { modelId, messages: ask('What is Jan?') });
+    assert.ok(counted.tokens > tokens.length);
+    assert.equal(counted.modelId, modelId);
+    assert.match(await api.invoke(api.InferenceService.APPLY_CHAT_TEMPLATE, { modelId, messages: ask('What is Jan?') }), /What is Jan\?/);
+    await rejects(api.inference.tokenize({ modelId: 'no/such', text: 'x' }), 'model-not-found', api);
+    await rejects(api.inference.tokenize({ modelId } as never), 'invalid-argument', api);
+    await rejects(api.inference.detokenize({ modelId, tokens: [99_999_999] }), 'invalid-argument', api);
+    await rejects(api.inference.countTokens({ modelId, messages: [] }), 'invalid-argument', api);
+    await rejects(api.inference.applyChatTemplate({ modelId: 'echo', messages: ask('x') }), 'unsupported', api);
+  });
+
+  it('CREATE_EMBEDDINGS and RERANK_DOCUMENTS are done by models made for it', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'jan-host-'));
+    await writeEncoderModel(path.join(folder, 'vectors.gguf'), 'embeddings');
+    await writeEncoderModel(path.join(folder, 'ranks.gguf'), 'rerank');
+    await rejects(api.inference.createEmbeddings({ input: ['x'] }), 'unsupported', api);
+    const vectors = await api.models.addModelFile(path.join(folder, 'vectors.gguf'));
+    const ranks = await api.models.addModelFile(path.join(folder, 'ranks.gguf'));
+    const { embeddings } = await api.invoke(api.InferenceService.CREATE_EMBEDDINGS, { input: ['the cat', 'the rain'] });
+    assert.equal(embeddings.length, 2);
+    const { results } = await api.invoke(api.InferenceService.RERANK_DOCUMENTS, { query: 'cat', documents: ['rain', 'the cat'] });
+    assert.equal(results.length, 2);
+    await rejects(api.inference.createEmbeddings({ input: [] }), 'invalid-argument', api);
+    await rejects(api.inference.rerankDocuments({ query: 'x', documents: [] }), 'invalid-argument', api);
+    await rejects(api.inference.createEmbeddings({ modelId: 'jan-guide', input: ['x'] }), 'unsupported', api);
+    await api.models.deleteModel(vectors.id);
+    await api.models.deleteModel(ranks.id);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('tools are called when asked for', async () => {
+    const tools = [{ name: 'look_up', parameters: { type: 'object', properties: { word: { enum: ['jan'] } }, required: ['word'] } }];
+    const chunks: ChatChunk[] = [];
+    for await (const chunk of await api.inference.createChatCompletion({ modelId: 'jan-guide', messages: ask('What is Jan?'), tools, toolChoice: { name: 'look_up' }, temperature: 0 })) {
+      chunks.push(chunk);
+    }
+    const deltas = chunks.flatMap(({ toolCalls }) => toolCalls ?? []);
+    assert.equal(deltas[0]?.name, 'look_up');
+    assert.deepEqual(JSON.parse(deltas.map((delta) => delta.arguments ?? '').join('')), { word: 'jan' });
+    assert.equal(chunks.at(-1)!.finishReason, 'tool-calls');
   });
 
   it('restarts the engine on request', async () => {
