@@ -8,7 +8,7 @@ import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, ty
 import { formatOf, generationEntries, generationOf, harmlessFields, streamingOf } from './chatRequest';
 import { sendJson, type Exchange } from './exchange';
 import { int32Max, integer, integerIn, isEmpty, readForm, text, type Form } from './fields';
-import { toWireFinish, toWireUsage } from './openaiForm';
+import { finiteLogprob, toWireFinish, toWireUsage } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
 
@@ -122,8 +122,8 @@ function toWireLogprobs(logprobs: readonly TokenLogprob[], start: number): unkno
   let offset = start;
   return {
     tokens: logprobs.map((token) => token.text),
-    token_logprobs: logprobs.map((token) => token.logprob),
-    top_logprobs: logprobs.map(({ top }) => Object.fromEntries(top.map((token) => [token.text, token.logprob]))),
+    token_logprobs: logprobs.map((token) => finiteLogprob(token.logprob)),
+    top_logprobs: logprobs.map(({ top }) => Object.fromEntries(top.map((token) => [token.text, finiteLogprob(token.logprob)]))),
     text_offset: logprobs.map((token) => {
       const at = offset;
       offset += token.text.length;

@@ -22,6 +22,11 @@ export function toWireCall({ id, name, arguments: json }: ToolCall): unknown {
 }
 
 export function toWireLogprobs(logprobs: readonly TokenLogprob[]): readonly unknown[] {
-  const one = ({ text, logprob }: { readonly text: string; readonly logprob: number }) => ({ token: text, logprob, bytes: [...Buffer.from(text)] });
+  const one = ({ text, logprob }: { readonly text: string; readonly logprob: number }) => ({ token: text, logprob: finiteLogprob(logprob), bytes: [...Buffer.from(text)] });
   return logprobs.map((token) => ({ ...one(token), top_logprobs: token.top.map(one) }));
+}
+
+/** JSON has no −∞; OpenAI says −9999 of what is as good as impossible. */
+export function finiteLogprob(logprob: number): number {
+  return Number.isFinite(logprob) ? logprob : -9999;
 }

@@ -99,6 +99,9 @@ export interface ParsedResponsesRequest {
   readonly fields: ResponsesBody;
 }
 
+/** Reasoning comes as it is, so nothing has to be encrypted. */
+const includable = new Set(['message.output_text.logprobs', 'reasoning.encrypted_content']);
+
 /** @throws HttpError 400 that names the field at fault. */
 export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
   const fields = readForm(form, body);
@@ -107,6 +110,10 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
       ? undefined
       : fields.tools.map(({ name, description, parameters }) => toTool(name, description, parameters));
   const messages = joinLeading([...(fields.instructions ? [{ role: 'system' as const, content: fields.instructions }] : []), ...messagesOf(fields.input)]);
+  const other = fields.include?.find((wanted) => !includable.has(wanted));
+  if (other !== undefined) {
+    throw unsupported('include', `"${other.slice(0, 100)}" can’t be included here. Remove it from "include".`);
+  }
   const wantsLogprobs = fields.include?.includes('message.output_text.logprobs') === true || (fields.top_logprobs ?? 0) > 0;
   const effort = fields.reasoning?.effort ?? undefined;
   return {

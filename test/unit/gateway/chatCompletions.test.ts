@@ -50,7 +50,7 @@ describe('chat completions', () => {
 
   const withLogprobs: Answer = async function* () {
     for (const [token, text] of [[5, 'a'], [6, 'é']] as const) {
-      yield { text, logprobs: [{ token, text, logprob: -0.5, top: [{ token, text, logprob: -0.5 }, { token: 9, text: 'z', logprob: -2 }] }] };
+      yield { text, logprobs: [{ token, text, logprob: -0.5, top: [{ token, text, logprob: -0.5 }, { token: 9, text: 'z', logprob: -Infinity }] }] };
     }
     yield { finishReason: 'length' };
   };
@@ -67,7 +67,7 @@ describe('chat completions', () => {
       bytes: [0xc3, 0xa9],
       top_logprobs: [
         { token: 'é', logprob: -0.5, bytes: [0xc3, 0xa9] },
-        { token: 'z', logprob: -2, bytes: [122] },
+        { token: 'z', logprob: -9999, bytes: [122] }, // JSON has no infinity
       ],
     });
     const chunks = await gather(await client.chat.completions.create({ ...request, stream: true }));

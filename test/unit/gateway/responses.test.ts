@@ -135,6 +135,7 @@ describe('responses', () => {
       [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0]'],
       [{ input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }] }, 'input[0].content[0]'],
       [{ text: { format: { type: 'xml' } } }, 'text.format.type'],
+      [{ include: ['file_search_call.results'] }, 'include'],
       [{ unheard: 1 }, 'unheard'],
     ];
     for (const [fields, param] of cases) {
