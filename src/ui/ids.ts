@@ -39,6 +39,10 @@ export const commandIds = {
   exportConversation: 'jan.exportConversation',
   exportAllConversations: 'jan.exportAllConversations',
   importConversations: 'jan.importConversations',
+  backUpConversations: 'jan.backUpConversations',
+  restoreConversations: 'jan.restoreConversations',
+  checkConversations: 'jan.checkConversations',
+  deleteOldConversations: 'jan.deleteOldConversations',
   showLog: 'jan.showLog',
   openSettings: 'jan.openSettings',
   openWalkthrough: 'jan.openWalkthrough',
@@ -92,6 +96,10 @@ export interface CommandSignatures {
   [commandIds.exportConversation]: (target?: ConversationTarget) => Promise<void>;
   [commandIds.exportAllConversations]: () => Promise<void>;
   [commandIds.importConversations]: (target?: FilesTarget) => Promise<void>;
+  [commandIds.backUpConversations]: () => Promise<void>;
+  [commandIds.restoreConversations]: () => Promise<void>;
+  [commandIds.checkConversations]: () => Promise<void>;
+  [commandIds.deleteOldConversations]: () => Promise<void>;
   [commandIds.showLog]: () => Promise<void>;
   [commandIds.openSettings]: () => Promise<void>;
   [commandIds.openWalkthrough]: () => Promise<void>;
@@ -101,6 +109,7 @@ export interface CommandSignatures {
 export const settingIds = {
   systemPrompt: 'jan.chat.systemPrompt',
   temperature: 'jan.chat.temperature',
+  retentionDays: 'jan.conversations.retentionDays',
   modelSettings: 'jan.modelSettings',
   modelsDirectory: 'jan.models.directory',
   hubUrl: 'jan.hub.url',
@@ -118,6 +127,8 @@ export interface SettingTypes {
   [settingIds.systemPrompt]: string;
   /** 0…2. */
   [settingIds.temperature]: number;
+  /** 0: off. */
+  [settingIds.retentionDays]: number;
   /** Absolute path. Empty: the extension's own storage. */
   /** Model id → its settings; unchecked. */
   [settingIds.modelSettings]: Readonly<Record<string, unknown>>;

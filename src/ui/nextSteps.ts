@@ -45,6 +45,12 @@ export function nextStepsFor(code: JanErrorCode, canRetry: boolean, l10n: Locali
     case 'download-failed':
     case 'timeout':
       return [...retry, settings, log];
+    case 'store-damaged':
+      return [
+        { title: l10n.t('Restore from Backup…'), action: commandIds.restoreConversations },
+        { title: l10n.t('Check Conversations'), action: commandIds.checkConversations },
+        log,
+      ];
     case 'cancelled':
       return [];
     case 'invalid-argument':
@@ -58,7 +64,6 @@ export function nextStepsFor(code: JanErrorCode, canRetry: boolean, l10n: Locali
     case 'disk-full':
     case 'store-unavailable':
     case 'store-read-only':
-    case 'store-damaged':
     case 'plugin-conflict':
     case 'plugin-invalid':
     case 'denied':

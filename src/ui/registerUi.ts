@@ -15,14 +15,15 @@ import type { EndpointTokens } from './endpointTokens';
 import { registerLanguageModelProvider } from './languageModelProvider';
 import { ModelTree } from './modelTree';
 import { registerStatusBar } from './statusBar';
-import { commandIds } from './ids';
-import { setContextKey } from './vscodeIds';
+import { registerRetention } from './conversations/oldConversations';
+import { commandIds, settingIds } from './ids';
+import { onDidChangeSetting, readSetting, setContextKey, writeSetting } from './vscodeIds';
 
 export interface UiOptions {
   readonly api: JanApi;
   readonly log: Logger & { readonly show?: () => void };
   readonly endpointTokens: EndpointTokens;
-  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'secrets' | 'storageUri' | 'globalStorageUri'>;
+  readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'secrets' | 'globalState' | 'storageUri' | 'globalStorageUri'>;
 }
 
 /** Registers everything that a user sees; asks no service before it is looked at. */
@@ -63,6 +64,18 @@ export function registerUi({ api, log, context, endpointTokens }: UiOptions): Di
       warn: (message, ...buttons) => vscode.window.showWarningMessage(message, ...buttons),
       inform: (message) => vscode.window.showInformationMessage(message),
       showLog: () => vscode.commands.executeCommand(commandIds.showLog),
+    }),
+  );
+  owned.add(
+    registerRetention({
+      api,
+      log,
+      l10n: vscode.l10n,
+      days: () => readSetting(settingIds.retentionDays),
+      onDidChangeDays: (listener) => onDidChangeSetting(settingIds.retentionDays, listener),
+      memory: context.globalState,
+      ask: (message, ...buttons) => vscode.window.showWarningMessage(message, ...buttons),
+      turnOff: () => writeSetting(settingIds.retentionDays, 0),
     }),
   );
   return owned;

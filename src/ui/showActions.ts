@@ -23,6 +23,11 @@ export async function showActions(api: JanApi): Promise<void> {
   }));
   const items: ActionItem[] = [
     { label: `$(comment-discussion) ${l10n.t('Open Chat')}`, command: commandIds.openChat },
+    separator(l10n.t('Conversations')),
+    { label: `$(export) ${l10n.t('Export Conversation…')}`, command: commandIds.exportConversation },
+    { label: `$(cloud-upload) ${l10n.t('Import Conversations…')}`, command: commandIds.importConversations },
+    { label: `$(archive) ${l10n.t('Back Up Conversations…')}`, command: commandIds.backUpConversations },
+    { label: `$(checklist) ${l10n.t('Check Conversations')}`, command: commandIds.checkConversations },
     separator(l10n.t('Models')),
     { label: `$(list-selection) ${l10n.t('Choose Model…')}`, command: commandIds.pickModel },
     ...loaded,

@@ -97,4 +97,30 @@ describe('export and import, end to end', function () {
     await kept(/The import was undone/).waitFor();
     await waitUntil('the list is as it was', async () => JSON.stringify(await names()) === JSON.stringify(before));
   });
+
+  it('checks the conversations and opens the report', async () => {
+    await window.runCommand('Jan: Check Conversations');
+    await window.notification(/Checked \d+ conversations? with \d+ messages? .*Everything is in order/).getByRole('button', { name: 'Show Report' }).first().click();
+    await window.page.locator('.monaco-editor').getByText('Everything is in order').first().waitFor();
+    await window.screenshot(path.join(root, 'test-results/exchange-check.png'));
+  });
+
+  it('backs up into a new folder, which holds nothing that is missing here', async () => {
+    const parent = path.join(workbench.profileDir, 'backups');
+    fs.mkdirSync(parent);
+    await window.runCommand('Jan: Back Up Conversations…');
+    await openInDialog(window, parent, 'Back Up Here');
+    await window.notification(/Backed up \d+ conversations?/).first().waitFor();
+    const [folder] = fs.readdirSync(parent);
+    assert.match(folder ?? '', /^Jan backup \d{4}-\d\d-\d\d$/);
+    await window.runCommand('Jan: Restore Conversations from Backup…');
+    await openInDialog(window, path.join(parent, folder!), 'Restore What Is Missing');
+    await window.notification(/Nothing was missing/).first().waitFor();
+  });
+
+  it('finds nothing old to delete', async () => {
+    await window.runCommand('Jan: Delete Old Conversations…');
+    await window.quickInput().locator('.monaco-list-row').filter({ hasText: /Not changed for 30 days/ }).filter({ hasText: 'none' }).click();
+    await window.notification(/No conversation is that old/).first().waitFor();
+  });
 });

@@ -38,8 +38,18 @@ export function registerConversationCommands({ api, log, currentConversation }: 
       withErrors(async () => (await import('./importConversations')).importConversations({ api, log, reports }, pathsOf(target)), log),
     ),
   );
+  const on = (id: SimpleCommand, act: () => Promise<unknown>): void => {
+    owned.add(registerCommand(id, () => withErrors(act, log)));
+  };
+  on(commandIds.backUpConversations, async () => (await import('./backup')).backUpConversations({ api, log }));
+  on(commandIds.restoreConversations, async () => (await import('./backup')).restoreConversations({ api, log }));
+  on(commandIds.checkConversations, async () => (await import('./checkConversations')).checkConversations(api, log, reports));
+  on(commandIds.deleteOldConversations, async () => (await import('./deleteOld')).deleteOldConversations(api, log));
   return owned;
 }
+
+type SimpleCommand = 'jan.backUpConversations' | 'jan.restoreConversations' | 'jan.checkConversations' | 'jan.deleteOldConversations';
+
 
 /** Commands may be called with anything, by anyone. */
 export function conversationIdsOf(target: unknown): readonly string[] | undefined {
