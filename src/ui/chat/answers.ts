@@ -4,6 +4,7 @@
 import type { Conversation, JanApi, Message } from '../../api/jan';
 import type { Logger } from '../../common/log';
 import type { Disposable } from '../../common/lifecycle';
+import { attachedTexts } from './attachedText';
 import { createChatRequest, type ChatSettings } from './chatRequest';
 import { Generation } from './generation';
 import { messageOfGeneration } from './messageItems';
@@ -66,7 +67,8 @@ export class Answers implements Disposable {
     try {
       const all = await this.options.api.data.getConversationMessages(conversation.id, { branch: 'all' });
       const path = new MessageTree(all).pathTo(parentId);
-      const request = createChatRequest(path, modelId, conversation, this.options.settings(modelId));
+      const attached = await attachedTexts(this.options.api.data, path);
+      const request = createChatRequest(path, modelId, conversation, this.options.settings(modelId), attached);
       const message = await this.options.api.data.createMessage({
         conversationId: conversation.id,
         parentId,

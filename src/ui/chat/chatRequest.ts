@@ -10,12 +10,16 @@ export interface ChatSettings {
   readonly temperature?: number;
 }
 
-/** @param path root to the message to answer */
+/**
+ * @param path root to the message to answer
+ * @param attached what comes before a message's own text, by its id (attachedText.ts)
+ */
 export function createChatRequest(
   path: readonly Message[],
   modelId: string | undefined,
   conversation: Pick<Conversation, 'systemPrompt' | 'settings'>,
   settings: ChatSettings,
+  attached: ReadonlyMap<string, string> = new Map(),
 ): ChatRequest {
   const messages: ChatMessage[] = [];
   const own = conversation.systemPrompt ?? '';
@@ -23,7 +27,8 @@ export function createChatRequest(
   if (instructions.trim() !== '') {
     messages.push({ role: 'system', content: instructions });
   }
-  for (const { role, content } of path) {
+  for (const { id, role, content: words } of path) {
+    const content = [attached.get(id) ?? '', words].filter((text) => text !== '').join('\n\n');
     if (content === '') {
       continue;
     }

@@ -7,7 +7,7 @@ import type { Logger } from '../../common/log';
 import { commandIds } from '../ids';
 import { withErrors } from '../showError';
 import { runCommand } from '../vscodeIds';
-import { checkReport } from './checkReport';
+import { checkReport, checkSummary } from './checkReport';
 import type { ReportDocuments } from './reportDocuments';
 
 export async function checkConversations(api: JanApi, log: Logger, reports: ReportDocuments): Promise<void> {
@@ -18,7 +18,7 @@ export async function checkConversations(api: JanApi, log: Logger, reports: Repo
   const show = (): Promise<void> => reports.show(l10n.t('Check of Conversations'), checkReport(report, Date.now(), l10n));
   if (report.ok) {
     const details = l10n.t('Show Report');
-    void vscode.window.showInformationMessage(report.summary, details).then((chosen) => (chosen === details ? withErrors(show, log) : undefined));
+    void vscode.window.showInformationMessage(checkSummary(report, l10n), details).then((chosen) => (chosen === details ? withErrors(show, log) : undefined));
     return;
   }
   log.warn('The check found problems', report.summary);

@@ -30,6 +30,11 @@ export function checkReport(report: StoreReport, at: number, l10n: Localise): st
   return `${lines.join('\n')}\n`;
 }
 
+/** Of a store that is sound, in a sentence. */
+export function checkSummary({ conversations, messages, attachments, bytes }: StoreReport, l10n: Localise): string {
+  return l10n.t('Checked {0} with {1} and {2} attached files, {3}. Everything is in order.', conversationsText(conversations, l10n), messagesText(messages, l10n), attachments, formatBytes(bytes));
+}
+
 function meaningOf(kind: StoreFinding['kind'], l10n: Localise): { readonly title: string; readonly step: string } {
   const restore = l10n.t('If you have a backup from before, “Jan: Restore Conversations from Backup…” adds what is missing and changes nothing else.');
   switch (kind) {

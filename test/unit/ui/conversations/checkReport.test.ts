@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { StoreFinding, StoreReport } from '../../../../src/api/jan';
-import { checkReport } from '../../../../src/ui/conversations/checkReport';
+import { checkReport, checkSummary } from '../../../../src/ui/conversations/checkReport';
 import { untranslated as l10n } from '../../../../src/ui/localise';
 
 const report = (findings: readonly StoreFinding[]): StoreReport => ({
@@ -16,6 +16,7 @@ const report = (findings: readonly StoreFinding[]): StoreReport => ({
 describe('Report of a check', () => {
   it('says that all is well', () => {
     assert.match(checkReport(report([]), 0, l10n), /2 conversations with 1 message and 0 attached files, 2\.05 kB\.\n\nEverything is in order\.\n$/);
+    assert.equal(checkSummary(report([]), l10n), 'Checked 2 conversations with 1 message and 0 attached files, 2.05 kB. Everything is in order.');
   });
 
   it('says of every kind of finding what it means and what to do', () => {
