@@ -11,7 +11,8 @@ import { fill } from './format';
 import './historyPanel';
 import { loadPageMemory, onHostMessage, postToHost, savePageMemory } from './host';
 import { button, icon, iconButton } from './kit';
-import { errorActions } from './messageView';
+import { errorActions, type MessageView } from './messageView';
+import { showFound } from './showFound';
 import { StickyScroll } from './stickyScroll';
 import { hasStrings, setStrings, strings } from './strings';
 
@@ -37,6 +38,8 @@ export class ChatApp extends LitElement {
   #isScrollRestored = false;
   #isDrawingMore = false;
   #lastPointer = -Infinity;
+  /** The last wish of the host to see a message that was fulfilled. */
+  #revealed = 0;
 
   constructor() {
     super();
@@ -74,7 +77,9 @@ export class ChatApp extends LitElement {
                 .conversations=${state.conversations}
                 .hasMore=${state.hasMoreConversations}
                 .currentId=${state.conversationId}
-                @jan-close=${() => this.#closeHistory()}
+                .history=${state.history}
+                .found=${state.search}
+                @jan-close=${(event: CustomEvent<{ keepsFocus: boolean } | null>) => this.#closeHistory(event.detail?.keepsFocus !== true)}
               ></jan-history>`
             : nothing}
         </div>
@@ -91,8 +96,7 @@ export class ChatApp extends LitElement {
   }
 
   #header(state: ChatState): TemplateResult {
-    const current = state.conversations.find((one) => one.id === state.conversationId);
-    const name = current === undefined || current.name === '' ? strings().newConversation : current.name;
+    const name = state.title === '' ? strings().newConversation : state.title;
     return html`<header class="header">
       ${iconButton({
         icon: this.isHistoryOpen ? 'close' : 'history',
@@ -196,8 +200,12 @@ export class ChatApp extends LitElement {
     ${undo === null
       ? nothing
       : html`<div class="toast" role="status">
-          <span>${fill(strings().deleted, undo.name === '' ? strings().newConversation : undo.name)}</span>
-          <button type="button" class="link" @click=${() => postToHost({ type: 'undoDelete', id: undo.conversationId })}>
+          <span>
+            ${undo.count > 1
+              ? fill(strings().deletedMany, undo.count)
+              : fill(strings().deleted, undo.name === '' ? strings().newConversation : undo.name)}
+          </span>
+          <button type="button" class="link" @click=${() => postToHost({ type: 'undoDelete' })}>
             ${strings().undo}
           </button>
         </div>`}`;
@@ -253,11 +261,35 @@ export class ChatApp extends LitElement {
     if (changed.has('state')) {
       this.#followState(changed.get('state') as ChatState | undefined);
     }
+    this.#reveal();
     if (this.drawnCount < (this.state?.messages.length ?? 0)) {
       this.#drawMoreWhenIdle();
     } else {
       this.#restoreScroll();
     }
+  }
+
+  /** Brings the message that a search has found into sight, once. */
+  #reveal(): void {
+    const { state } = this;
+    const wanted = state?.reveal ?? null;
+    if (state === undefined || wanted === null || wanted.revision === this.#revealed) {
+      return;
+    }
+    const index = state.messages.findIndex((message) => message.id === wanted.messageId);
+    const hasToDraw = index < 0 ? 0 : state.messages.length - index;
+    if (hasToDraw > this.drawnCount) {
+      this.drawnCount = hasToDraw + drawnAtOnce;
+      return;
+    }
+    const view = [...this.querySelectorAll<MessageView>('jan-message')].find((one) => one.message.id === wanted.messageId);
+    if (view === undefined || this.#scroll === undefined) {
+      return;
+    }
+    this.#revealed = wanted.revision;
+    this.#isScrollRestored = true;
+    showFound(view, this.#scroll, this.querySelector('.scroller')!);
+    this.#announce(strings().found);
   }
 
   #drawMoreWhenIdle(): void {
@@ -341,8 +373,11 @@ export class ChatApp extends LitElement {
     });
   }
 
-  #closeHistory(): void {
+  #closeHistory(hasFocusBack = true): void {
     this.isHistoryOpen = false;
+    if (!hasFocusBack) {
+      return;
+    }
     void this.updateComplete.then(() => this.querySelector<HTMLElement>('.history-button')?.focus());
   }
 

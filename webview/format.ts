@@ -32,6 +32,13 @@ export function countWords(text: string, language?: string): number {
   return words;
 }
 
+/** A day, short, in the page's language; without the year while it is this one. */
+export function formatDay(at: number, language?: string, now = Date.now()): string {
+  const isThisYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  const locale = language === '' ? undefined : language;
+  return new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', ...(isThisYear ? {} : { year: 'numeric' }) }).format(at);
+}
+
 export type DayGroup = 'today' | 'yesterday' | 'lastWeek' | 'older';
 
 /** By calendar days of this machine. */

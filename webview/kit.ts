@@ -29,7 +29,7 @@ export function button(options: {
 export function textField(options: {
   readonly label: string;
   readonly value: string;
-  readonly placeholder?: string;
+  readonly placeholder?: string | undefined;
   readonly className?: string;
   readonly onInput?: (value: string) => void;
   readonly onKeyDown?: (event: KeyboardEvent, value: string) => void;
@@ -47,6 +47,23 @@ export function textField(options: {
   ></vscode-text-field>`;
 }
 
+/** A native box: VS Code's own look comes from the page's styles. @param choices value and label each */
+export function select(options: {
+  readonly label: string;
+  readonly value: string;
+  readonly choices: readonly (readonly [string, string])[];
+  readonly onChange: (value: string) => void;
+}): TemplateResult {
+  return html`<select
+    class="select"
+    aria-label=${options.label}
+    title=${options.label}
+    @change=${(event: Event) => options.onChange((event.currentTarget as HTMLSelectElement).value)}
+  >
+    ${options.choices.map(([value, label]) => html`<option value=${value} ?selected=${value === options.value}>${label}</option>`)}
+  </select>`;
+}
+
 export function progressRing(label: string): TemplateResult {
   return html`<vscode-progress-ring class="ring" aria-label=${label}></vscode-progress-ring>`;
 }
@@ -59,6 +76,8 @@ export function iconButton(options: {
   readonly className?: string;
   readonly isDisabled?: boolean;
   readonly isExpanded?: boolean;
+  /** Of a switch. */
+  readonly isPressed?: boolean;
 }): TemplateResult {
   return html`<button
     type="button"
@@ -66,6 +85,7 @@ export function iconButton(options: {
     title=${options.label}
     aria-label=${options.label}
     aria-expanded=${options.isExpanded ?? nothing}
+    aria-pressed=${options.isPressed ?? nothing}
     ?disabled=${options.isDisabled ?? false}
     @click=${options.onClick}
   >

@@ -176,6 +176,13 @@ export class MessageView extends LitElement {
             onClick: () => postToHost({ type: 'regenerate', messageId: message.id }),
           })
         : nothing}
+      ${isMine || message.content === ''
+        ? nothing
+        : iconButton({
+            icon: 'repo-forked',
+            label: strings().fork,
+            onClick: () => postToHost({ type: 'fork', messageId: message.id }),
+          })}
     </div>`;
   }
 

@@ -75,6 +75,64 @@ export interface ConversationItem {
   readonly updatedAt: number;
   /** An answer is being written in this window. */
   readonly answering: boolean;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+  readonly tags: readonly string[];
+  /** Name of the folder that it was begun in, when that is another one than this window's. */
+  readonly folder: string | null;
+}
+
+/** Which conversations are listed, and searched. */
+export interface HistoryFilter {
+  /** Of this window's folder only, or all. */
+  readonly scope: 'folder' | 'all';
+  /** Those that are archived, or those that are not. */
+  readonly archived: boolean;
+  readonly tag: string | null;
+}
+
+export interface HistoryItem {
+  readonly filter: HistoryFilter;
+  /** Has this window a folder? Without one there is nothing but `all`. */
+  readonly hasFolder: boolean;
+  /** Tags that are in use, as far as the list is known. */
+  readonly tags: readonly string[];
+  /** To search for the answers of. */
+  readonly models: readonly { readonly id: string; readonly name: string }[];
+  /** The list is being read for the first time with this filter. */
+  readonly loading: boolean;
+}
+
+export const searchPeriods = ['any', 'day', 'week', 'month', 'year'] as const;
+export type SearchPeriod = (typeof searchPeriods)[number];
+
+export interface SearchHitItem {
+  readonly conversationId: string;
+  readonly conversationName: string;
+  /** `null`: the conversation's name matches. */
+  readonly messageId: string | null;
+  readonly role: 'system' | 'user' | 'assistant' | null;
+  /** Unix ms. */
+  readonly createdAt: number;
+  /** Text, hostile. */
+  readonly snippet: string;
+  /** Start and end (exclusive) of what matched, UTF-16 units, in order. */
+  readonly highlights: readonly (readonly [number, number])[];
+}
+
+export interface SearchItem {
+  /** Of the page's `search` that this answers. */
+  readonly revision: number;
+  readonly hits: readonly SearchHitItem[];
+  readonly total: number;
+  readonly hasMore: boolean;
+}
+
+/** A message to bring into sight: where a search has led. */
+export interface RevealItem {
+  readonly messageId: string;
+  /** Raised each time. */
+  readonly revision: number;
 }
 
 export interface ModelItem {
@@ -97,11 +155,17 @@ export interface DraftItem {
 }
 
 export interface ChatState {
-  /** Newest change first. */
+  /** Pinned ones first, then the newest change first; as many as were asked for. */
   readonly conversations: readonly ConversationItem[];
   readonly hasMoreConversations: boolean;
+  readonly history: HistoryItem;
+  /** `null`: nothing was searched for. */
+  readonly search: SearchItem | null;
   /** `null`: a new one, created with its first message. */
   readonly conversationId: string | null;
+  /** `''`: not named yet. */
+  readonly title: string;
+  readonly reveal: RevealItem | null;
   /** The active branch, oldest first; at most the last ones of it. */
   readonly messages: readonly MessageItem[];
   /** How many of the branch come before the first of `messages`. */
@@ -114,8 +178,8 @@ export interface ChatState {
   readonly model: ModelItem;
   /** Something outside of any message failed. */
   readonly notice: ErrorItem | null;
-  /** A conversation that was just deleted and can still be had back. */
-  readonly undo: { readonly conversationId: string; readonly name: string } | null;
+  /** What was just deleted and can be had back with a click. `name`: of the only one. */
+  readonly undo: { readonly count: number; readonly name: string } | null;
 }
 
 /** The texts of the view; `{0}` … are places for values. The host localises them. */
@@ -129,6 +193,50 @@ export interface ChatStrings {
   readonly showMore: string;
   readonly rename: string;
   readonly renameHint: string;
+  readonly pinned: string;
+  readonly pin: string;
+  readonly unpin: string;
+  readonly archive: string;
+  readonly unarchive: string;
+  readonly archivedOnly: string;
+  readonly tags: string;
+  readonly tagsHint: string;
+  readonly tagged: string;
+  readonly moreActions: string;
+  readonly fork: string;
+  readonly export: string;
+  readonly deletedMany: string;
+  readonly scopeFolder: string;
+  readonly scopeAll: string;
+  readonly scopeLabel: string;
+  readonly noFolderConversations: string;
+  readonly noArchived: string;
+  readonly noTagged: string;
+  readonly showAll: string;
+  readonly filters: string;
+  readonly anyTime: string;
+  readonly lastDay: string;
+  readonly lastWeekFilter: string;
+  readonly lastMonth: string;
+  readonly lastYear: string;
+  readonly anyModel: string;
+  readonly anyRole: string;
+  readonly anyTag: string;
+  readonly period: string;
+  readonly model: string;
+  readonly role: string;
+  readonly tag: string;
+  readonly searching: string;
+  readonly hits: string;
+  readonly oneHit: string;
+  readonly inName: string;
+  readonly select: string;
+  readonly selectAll: string;
+  readonly selected: string;
+  readonly clearSelection: string;
+  readonly found: string;
+  readonly dropped: string;
+  readonly droppedOne: string;
   readonly delete: string;
   readonly deleted: string;
   readonly undo: string;
@@ -254,6 +362,8 @@ const id = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
 export const maxTextLength = 1 << 20;
 const text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const conversationId = v.nullable(id);
+const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(100_000));
+const tag = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
 
 const toHost = v.variant('type', [
   /** The page is up: send strings and state. */
@@ -266,9 +376,31 @@ const toHost = v.variant('type', [
   v.strictObject({ type: v.literal('newConversation') }),
   v.strictObject({ type: v.literal('openConversation'), id }),
   v.strictObject({ type: v.literal('renameConversation'), id, name: v.pipe(v.string(), v.maxLength(500)) }),
-  v.strictObject({ type: v.literal('deleteConversation'), id }),
-  v.strictObject({ type: v.literal('undoDelete'), id }),
+  v.strictObject({ type: v.literal('pinConversation'), id, pinned: v.boolean() }),
+  v.strictObject({ type: v.literal('archiveConversations'), ids, archived: v.boolean() }),
+  /** Replaces all tags. */
+  v.strictObject({ type: v.literal('tagConversation'), id, tags: v.pipe(v.array(tag), v.maxLength(50)) }),
+  v.strictObject({ type: v.literal('deleteConversations'), ids }),
+  v.strictObject({ type: v.literal('exportConversations'), ids }),
+  v.strictObject({ type: v.literal('undoDelete') }),
   v.strictObject({ type: v.literal('showMoreConversations') }),
+  v.strictObject({
+    type: v.literal('filterHistory'),
+    filter: v.strictObject({ scope: v.picklist(['folder', 'all']), archived: v.boolean(), tag: v.nullable(tag) }),
+  }),
+  /** Answered by `state.search` with the same revision; an empty text ends the search. */
+  v.strictObject({
+    type: v.literal('search'),
+    revision: v.pipe(v.number(), v.integer()),
+    text: v.pipe(v.string(), v.maxLength(900)),
+    period: v.picklist(searchPeriods),
+    modelId: v.nullable(v.pipe(v.string(), v.maxLength(1000))),
+    role: v.nullable(v.picklist(['user', 'assistant'])),
+  }),
+  v.strictObject({ type: v.literal('showMoreHits') }),
+  v.strictObject({ type: v.literal('openHit'), conversationId: id, messageId: v.nullable(id) }),
+  /** A new conversation of everything up to this message. */
+  v.strictObject({ type: v.literal('fork'), messageId: id }),
   v.strictObject({ type: v.literal('showEarlier') }),
   /** Another answer to the same question, beside this one. */
   v.strictObject({ type: v.literal('regenerate'), messageId: id }),

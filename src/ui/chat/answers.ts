@@ -35,6 +35,11 @@ export class Answers implements Disposable {
     return conversationId === null ? undefined : this.#slots.get(conversationId)?.generation;
   }
 
+  /** Of those that are being answered. */
+  get conversationIds(): readonly string[] {
+    return [...this.#slots.keys()];
+  }
+
   isAnswering(conversationId: string | null): boolean {
     return conversationId !== null && this.#slots.has(conversationId);
   }

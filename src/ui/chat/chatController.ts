@@ -6,16 +6,16 @@ import type { Conversation, JanApi, Message } from '../../api/jan';
 import { JanError, toJanError } from '../../common/errors';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
-import type { ChatAction, ChatState, ChatStrings, ErrorItem, ToHost, ToWebview } from '../../protocol/chatProtocol';
+import type { ChatAction, ChatState, ChatStrings, ErrorItem, RevealItem, ToHost, ToWebview } from '../../protocol/chatProtocol';
 import { Answers } from './answers';
 import type { ChatSettings } from './chatRequest';
 import { commandOfAction, safeUrl, type ChatSurroundings } from './chatSurroundings';
-import { ConversationList } from './conversationList';
-import { conversationNameFrom } from './conversationName';
+import { ConversationLibrary } from './conversationLibrary';
 import { Drafts, type ChatMemory } from './drafts';
 import { actionsForNotice } from './errorActions';
 import { ModelStatus } from './modelStatus';
 import { OpenConversation } from './openConversation';
+import { Questions } from './questions';
 import { StatePublisher, type AttachedPage } from './statePublisher';
 
 export interface ChatControllerOptions {
@@ -30,20 +30,26 @@ export interface ChatControllerOptions {
   readonly times?: Partial<typeof defaultTimes>;
 }
 
-const defaultTimes = { frame: 24, flush: 250, undo: 6000, refresh: 150, drafts: 400 };
+const defaultTimes = { frame: 24, flush: 250, undo: 10_000, refresh: 150, drafts: 400 };
 
 export class ChatController implements Disposable {
   readonly #owned = new DisposableStore();
   readonly #times: typeof defaultTimes;
   readonly #publisher: StatePublisher;
   readonly #drafts: Drafts;
-  readonly #list: ConversationList;
+  readonly #library: ConversationLibrary;
   readonly #answers: Answers;
   readonly #models: ModelStatus;
   readonly #open: OpenConversation;
+  readonly #questions: Questions;
+  readonly #folder: string | undefined;
+  /** Told by events, not read yet. */
+  readonly #changedIds = new Set<string>();
+  #reveal: RevealItem | null = null;
+  /** Was open when it was deleted here. */
+  #deletedOpen: string | undefined;
   #isLoading = true;
   #notice: ErrorItem | null = null;
-  #isCreating = false;
   #isAnswering = false;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,7 +59,17 @@ export class ChatController implements Disposable {
     this.#publisher = this.#owned.add(new StatePublisher(() => this.#state(), this.#times.frame));
     this.#drafts = this.#owned.add(new Drafts(memory, this.#times.drafts));
     const changed = (): void => this.#changed();
-    this.#list = this.#owned.add(new ConversationList(api, this.#times.undo, changed, (error) => this.#report(error)));
+    this.#folder = options.surroundings.folder();
+    this.#library = this.#owned.add(
+      new ConversationLibrary({
+        api,
+        memory,
+        folder: this.#folder,
+        undoMs: this.#times.undo,
+        onChange: changed,
+        onUpdate: (conversation) => this.#open.setConversation(conversation),
+      }),
+    );
     this.#models = new ModelStatus(api, log, memory);
     this.#answers = this.#owned.add(
       new Answers({
@@ -71,6 +87,19 @@ export class ChatController implements Disposable {
       drafts: this.#drafts,
       writingIn: (id) => this.#answers.get(id)?.messageId,
       onChange: changed,
+    });
+    this.#questions = new Questions({
+      api,
+      strings: options.strings,
+      folder: this.#folder,
+      drafts: this.#drafts,
+      answers: this.#answers,
+      models: this.#models,
+      open: this.#open,
+      onAsk: () => (this.#notice = null),
+      onMessage: (message) => this.#put(message, true),
+      onUpdate: (conversation) => this.#update(conversation),
+      onAnswered: async ({ id }) => (this.#publisher.isAttached ? this.#library.list.refresh([id]) : undefined),
     });
     this.#owned.add(api.onDidChangeConversations((event) => this.#onConversations(event.kind, event.ids)));
     this.#owned.add(
@@ -148,7 +177,7 @@ export class ChatController implements Disposable {
       case 'resync':
         return this.#publisher.sendState();
       case 'send':
-        return this.#send(this.#open.resolve(message.conversationId), message.text);
+        return this.#questions.send(this.#open.resolve(message.conversationId), message.text);
       case 'stop':
         return this.stopAnswer();
       case 'draft':
@@ -158,25 +187,32 @@ export class ChatController implements Disposable {
       case 'openConversation':
         this.#show(message.id);
         return this.#open.read();
-      case 'renameConversation':
-        return this.#rename(message.id, message.name);
-      case 'deleteConversation':
-        return this.#delete(message.id);
+      case 'openHit':
+        return this.#openHit(message.conversationId, message.messageId);
+      case 'fork':
+        return this.#fork(message.messageId);
+      case 'deleteConversations':
+        return this.#delete(message.ids);
       case 'undoDelete':
-        if (this.#list.undoDelete(message.id) && this.#open.id === null) {
-          this.#show(message.id);
-          await this.#open.read();
-        }
-        return;
+        return this.#undoDelete();
+      case 'exportConversations':
+        return surroundings.exportConversations(message.ids);
+      case 'renameConversation':
+      case 'pinConversation':
+      case 'archiveConversations':
+      case 'tagConversation':
       case 'showMoreConversations':
-        return this.#list.showMore();
+      case 'filterHistory':
+      case 'search':
+      case 'showMoreHits':
+        return this.#library.handle(message);
       case 'showEarlier':
         this.#open.thread?.showEarlier();
         return this.#changed();
       case 'regenerate':
-        return this.#regenerate(message.messageId);
+        return this.#questions.again(message.messageId);
       case 'edit':
-        return this.#edit(message.messageId, message.text);
+        return this.#questions.inOtherWords(message.messageId, message.text);
       case 'switchBranch':
         return this.#switchBranch(message.messageId);
       case 'pickModel':
@@ -203,7 +239,7 @@ export class ChatController implements Disposable {
     this.#open.resetDraft();
     this.#publisher.sendState(this.options.strings);
     const models = this.#models.refresh();
-    await Promise.all([this.#list.load(), this.#open.read()]).finally(() => {
+    await Promise.all([this.#library.list.load(), this.#open.read()]).finally(() => {
       this.#isLoading = false;
       this.#changed();
     });
@@ -218,93 +254,6 @@ export class ChatController implements Disposable {
     }
   }
 
-  async #send(conversationId: string | null, text: string): Promise<void> {
-    const content = text.trim();
-    if (content === '') {
-      return;
-    }
-    if (conversationId === null ? this.#isCreating : this.#answers.isAnswering(conversationId)) {
-      return this.#restoreDraft(conversationId, text);
-    }
-    this.#drafts.set(conversationId, '');
-    this.#notice = null;
-    let conversation: Conversation;
-    let question: Message;
-    let id = conversationId;
-    try {
-      conversation = id === null ? await this.#create(content) : await this.options.api.data.getConversation(id);
-      id = conversation.id;
-      const parentId = this.#open.thread?.conversation.id === id ? this.#open.thread.endId : (conversation.activeMessageId ?? null);
-      question = await this.options.api.data.createMessage({ conversationId: id, parentId, role: 'user', content });
-    } catch (error) {
-      this.#restoreDraft(id, text);
-      throw error;
-    }
-    this.#put(question, true);
-    if (conversation.name === '') {
-      conversation = await this.options.api.data.updateConversation({ id, name: conversationNameFrom(content) });
-      this.#update(conversation);
-    }
-    await this.#answer(conversation, question.id);
-  }
-
-  async #create(content: string): Promise<Conversation> {
-    this.#isCreating = true;
-    try {
-      const modelId = this.#models.choice;
-      const conversation = await this.options.api.data.createConversation({
-        name: conversationNameFrom(content),
-        ...(modelId === undefined ? {} : { modelId }),
-      });
-      this.#list.put(conversation);
-      if (this.#open.id === null) {
-        this.#open.becomes(conversation);
-      }
-      return conversation;
-    } finally {
-      this.#isCreating = false;
-    }
-  }
-
-  async #answer(conversation: Conversation, parentId: string): Promise<void> {
-    const modelId = conversation.modelId ?? this.#models.item(undefined).id ?? undefined;
-    const generation = await this.#answers.answer(conversation, parentId, modelId);
-    if (generation?.saveError !== undefined) {
-      const { code, message } = generation.saveError;
-      throw new JanError(code, this.options.strings.notSaved.replace('{0}', () => message));
-    }
-    if (this.#publisher.isAttached) {
-      await this.#list.load();
-    }
-  }
-
-  async #regenerate(messageId: string): Promise<void> {
-    const { thread } = this.#open;
-    const message = thread?.tree.get(messageId);
-    const questionId = message?.role === 'assistant' ? message.parentId : message?.id;
-    if (thread !== undefined && typeof questionId === 'string' && !this.#answers.isAnswering(thread.conversation.id)) {
-      this.#notice = null;
-      await this.#answer(thread.conversation, questionId);
-    }
-  }
-
-  async #edit(messageId: string, text: string): Promise<void> {
-    const { thread } = this.#open;
-    const message = thread?.tree.get(messageId);
-    const content = text.trim();
-    if (thread === undefined || message?.role !== 'user' || content === '') {
-      return;
-    }
-    const conversationId = thread.conversation.id;
-    if (this.#answers.isAnswering(conversationId)) {
-      return;
-    }
-    const { parentId } = message;
-    const question = await this.options.api.data.createMessage({ conversationId, parentId, role: 'user', content });
-    this.#put(question, true);
-    await this.#answer(thread.conversation, question.id);
-  }
-
   async #switchBranch(messageId: string): Promise<void> {
     const { thread } = this.#open;
     if (thread?.tree.get(messageId) === undefined) {
@@ -316,23 +265,53 @@ export class ChatController implements Disposable {
     this.#update(await this.options.api.data.updateConversation({ id: thread.conversation.id, activeMessageId }));
   }
 
-  async #rename(id: string, name: string): Promise<void> {
-    const trimmed = name.trim();
-    if (trimmed !== '') {
-      this.#update(await this.options.api.data.updateConversation({ id, name: trimmed }));
-    }
-  }
-
   #update(conversation: Conversation): void {
-    this.#list.put(conversation);
+    this.#library.list.put(conversation);
     this.#open.setConversation(conversation);
   }
 
-  #delete(id: string): void {
-    this.#answers.stop(id);
-    this.#list.delete(id);
-    if (this.#open.id === id) {
+  /** Shows the conversation with this message in sight, on whichever branch it is. */
+  async #openHit(conversationId: string, messageId: string | null): Promise<void> {
+    this.#show(conversationId);
+    await this.#open.read();
+    const { thread } = this.#open;
+    if (messageId === null || thread?.conversation.id !== conversationId || thread.tree.get(messageId) === undefined) {
+      return;
+    }
+    const isShown = thread.tree.pathTo(thread.endId).some((one) => one.id === messageId);
+    if (!isShown && !this.#answers.isAnswering(conversationId)) {
+      await this.#switchBranch(messageId);
+    }
+    thread.showFrom(messageId);
+    this.#reveal = { messageId, revision: (this.#reveal?.revision ?? 0) + 1 };
+    this.#changed();
+  }
+
+  async #fork(messageId: string): Promise<void> {
+    const { thread } = this.#open;
+    if (thread?.tree.get(messageId) !== undefined) {
+      const forked = await this.options.api.data.forkConversation(thread.conversation.id, messageId);
+      this.#library.list.put(forked);
+      this.#show(forked.id);
+      await this.#open.read();
+      this.#publisher.post({ type: 'focusInput' });
+    }
+  }
+
+  async #delete(ids: readonly string[]): Promise<void> {
+    ids.forEach((id) => this.#answers.stop(id));
+    if (this.#open.id !== null && ids.includes(this.#open.id)) {
+      this.#deletedOpen = this.#open.id;
       this.#show(null);
+    }
+    await this.#library.delete(ids);
+  }
+
+  async #undoDelete(): Promise<void> {
+    const back = await this.#library.undoDelete();
+    if (this.#open.id === null && this.#deletedOpen !== undefined && back.includes(this.#deletedOpen)) {
+      this.#show(this.#deletedOpen);
+      await this.#open.read();
     }
   }
 
@@ -352,12 +331,13 @@ export class ChatController implements Disposable {
     } else if (action === 'newConversation') {
       this.newConversation();
     } else if (action === 'retry' && messageId !== null) {
-      await this.#regenerate(messageId);
+      await this.#questions.again(messageId);
     }
   }
 
   #onConversations(kind: 'created' | 'updated' | 'deleted', ids: readonly string[]): void {
     const { id } = this.#open;
+    ids.forEach((one) => this.#changedIds.add(one));
     if (id !== null && ids.includes(id)) {
       if (kind === 'deleted') {
         this.#answers.stop(id);
@@ -375,7 +355,9 @@ export class ChatController implements Disposable {
       this.#refreshTimer ??= setTimeout(() => {
         this.#refreshTimer = undefined;
         const reading = this.#open.isStale ? this.#open.read() : undefined;
-        Promise.all([this.#list.load(), reading]).catch((error: unknown) => this.#report(error));
+        const ids = [...this.#changedIds];
+        this.#changedIds.clear();
+        Promise.all([ids.length > 0 ? this.#library.list.refresh(ids) : undefined, reading]).catch((error: unknown) => this.#report(error));
       }, this.#times.refresh);
     }
   }
@@ -395,13 +377,6 @@ export class ChatController implements Disposable {
       thread.put(message, isNew);
     }
     this.#changed();
-  }
-
-  #restoreDraft(conversationId: string | null, text: string): void {
-    this.#drafts.set(conversationId, text);
-    if (conversationId === this.#open.id) {
-      this.#open.resetDraft();
-    }
   }
 
   #report(error: unknown): void {
@@ -430,9 +405,10 @@ export class ChatController implements Disposable {
     const nameOfModel = (id?: string): string => this.#models.nameOf(id);
     const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel) ?? { messages: [], earlier: 0 };
     return {
-      conversations: this.#list.items((id) => this.#answers.isAnswering(id)),
-      hasMoreConversations: this.#list.hasMore,
+      ...this.#library.state(this.#answers.conversationIds, this.#models.all),
       conversationId: this.#open.id,
+      title: (this.#open.thread?.conversation ?? this.#library.list.get(this.#open.id ?? ''))?.name ?? '',
+      reveal: this.#reveal,
       messages,
       earlier,
       loading: this.#isLoading || (this.#open.id !== null && this.#open.thread === undefined),
@@ -440,7 +416,6 @@ export class ChatController implements Disposable {
       draft: this.#open.draft,
       model: this.#models.item(this.#modelId),
       notice: this.#notice,
-      undo: this.#list.undo,
     };
   }
 }

@@ -8,6 +8,10 @@ import { commandIds, type CommandId } from '../ids';
 export interface ChatSurroundings {
   /** Lets the user choose; `undefined`: they did not. */
   pickModel(currentModelId: string | undefined): Promise<string | undefined>;
+  /** URI of the folder that is open in this window, if one is. */
+  folder(): string | undefined;
+  /** Asks where to, and exports these conversations. */
+  exportConversations(ids: readonly string[]): Promise<void>;
   executeCommand(id: CommandId): Promise<void>;
   copyText(text: string): Promise<void>;
   /** Resolves with false when there is no editor to insert into. */

@@ -7,7 +7,8 @@ import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { readModelSettings } from '../editModelSettings';
-import { contextKeys, settingIds, viewIds } from '../ids';
+import { commandIds, contextKeys, settingIds, viewIds } from '../ids';
+import { runCommand } from '../vscodeIds';
 import type { ChatController } from './chatController';
 import { createChatHtml } from './chatHtml';
 import type { ChatSettings } from './chatRequest';
@@ -152,6 +153,8 @@ function readSettings(modelId: string | undefined): ChatSettings {
 function surroundings(options: ChatViewOptions): ChatSurroundings {
   return {
     pickModel: options.pickModel,
+    folder: () => vscode.workspace.workspaceFolders?.[0]?.uri.toString(),
+    exportConversations: (ids) => runCommand(commandIds.exportConversation, ids),
     async executeCommand(id) {
       await vscode.commands.executeCommand(id);
     },

@@ -1,109 +1,193 @@
-// The list of conversations, and those of it that were deleted a moment ago and can still be had back.
+// The list of conversations as it is shown: filtered, in its order, as many pages as were asked for.
 // Must not know: messages, the view, VS Code.
 
-import type { Conversation, JanApi } from '../../api/jan';
-import { isJanError } from '../../common/errors';
-import type { Disposable } from '../../common/lifecycle';
-import type { ChatState, ConversationItem } from '../../protocol/chatProtocol';
+import type { Conversation, ConversationQuery, JanApi } from '../../api/jan';
+import type { ConversationItem, HistoryFilter } from '../../protocol/chatProtocol';
 
 const pageSize = 100;
-const mostListed = 500;
+/** Of one call. */
+const mostAtOnce = 500;
 
-type Deleted = Pick<Conversation, 'id' | 'name'>;
-
-export class ConversationList implements Disposable {
+export class ConversationList {
   #conversations: readonly Conversation[] = [];
-  #limit = pageSize;
-  readonly #deleting = new Map<string, { readonly conversation: Deleted; readonly timer: ReturnType<typeof setTimeout> }>();
+  #hasMore = false;
+  #isLoading = true;
+  #filter: HistoryFilter;
+  #items: { readonly key: string; readonly items: readonly ConversationItem[] } | undefined;
+  readonly #tags = new Set<string>();
+  /** Raised when something else is to be listed: a reading that began before is thrown away. */
+  #version = 0;
 
-  /**
-   * @param undoMs how long a deletion can be taken back
-   * @param onError told when a deletion fails; the conversation is in the list again
-   */
+  /** @param folder URI of this window's folder, if it has one */
   constructor(
     private readonly api: Pick<JanApi, 'data'>,
-    private readonly undoMs: number,
+    private readonly folder: string | undefined,
+    filter: HistoryFilter,
     private readonly onChange: () => void,
-    private readonly onError: (error: unknown) => void,
-  ) {}
+  ) {
+    this.#filter = filter;
+  }
 
-  /** What is shown of them, newest change first. */
-  items(isAnswering: (id: string) => boolean): readonly ConversationItem[] {
-    return this.#conversations
-      .filter((one) => !this.#deleting.has(one.id))
-      .map(({ id, name, updatedAt }) => ({ id, name, updatedAt, answering: isAnswering(id) }));
+  get filter(): HistoryFilter {
+    return this.#filter;
   }
 
   get hasMore(): boolean {
-    return this.#conversations.length >= this.#limit && this.#limit < mostListed;
+    return this.#hasMore;
   }
 
-  /** The newest deletion that can be taken back. */
-  get undo(): ChatState['undo'] {
-    const newest = [...this.#deleting.values()].at(-1)?.conversation;
-    return newest === undefined ? null : { conversationId: newest.id, name: newest.name };
+  /** Nothing of this filter has been read yet. */
+  get isLoading(): boolean {
+    return this.#isLoading;
   }
 
+  /** Met so far. */
+  get tags(): readonly string[] {
+    return [...this.#tags].sort((a, b) => a.localeCompare(b));
+  }
+
+  get(id: string): Conversation | undefined {
+    return this.#conversations.find((one) => one.id === id);
+  }
+
+  /** The same objects as long as nothing has changed: the state is compared many times a second. */
+  items(answering: readonly string[]): readonly ConversationItem[] {
+    const key = answering.join(' ');
+    if (this.#items?.key !== key) {
+      this.#items = { key, items: this.#conversations.map((one) => this.#item(one, answering.includes(one.id))) };
+    }
+    return this.#items.items;
+  }
+
+  async setFilter(filter: HistoryFilter): Promise<void> {
+    this.#filter = filter;
+    this.#isLoading = true;
+    this.#set([], false);
+    await this.load();
+  }
+
+  /** Reads as many again as there are, at least a page. */
   async load(): Promise<void> {
-    this.#conversations = await this.api.data.getConversations({ limit: this.#limit });
-    this.onChange();
+    const version = ++this.#version;
+    const wanted = Math.max(pageSize, this.#conversations.length);
+    let read: Conversation[] = [];
+    for (let isMore = true; isMore && read.length < wanted; ) {
+      const page = await this.#page(read.at(-1), Math.min(mostAtOnce, wanted - read.length));
+      if (this.#version !== version) {
+        return;
+      }
+      read = [...read, ...page.conversations];
+      isMore = page.isFull;
+      this.#hasMore = isMore;
+    }
+    this.#isLoading = false;
+    this.#set(read, this.#hasMore);
   }
 
   async showMore(): Promise<void> {
-    this.#limit = Math.min(mostListed, this.#limit + pageSize);
-    await this.load();
+    const version = this.#version;
+    const page = await this.#page(this.#conversations.at(-1), pageSize);
+    if (this.#version === version) {
+      const known = new Set(this.#conversations.map((one) => one.id));
+      this.#set([...this.#conversations, ...page.conversations.filter((one) => !known.has(one.id))], page.isFull);
+    }
+  }
+
+  /** These were changed, made or deleted somewhere. */
+  async refresh(ids: readonly string[]): Promise<void> {
+    if (ids.length > mostAtOnce || this.#isLoading) {
+      return this.load();
+    }
+    const version = this.#version;
+    const changed = await this.api.data.getConversations({ ...this.#query(), ids, limit: mostAtOnce });
+    if (this.#version === version) {
+      const gone = new Set(ids);
+      this.#place(this.#conversations.filter((one) => !gone.has(one.id)), changed);
+    }
   }
 
   /** Puts a new or changed one in its place without asking for the list again. */
   put(conversation: Conversation): void {
     const others = this.#conversations.filter((one) => one.id !== conversation.id);
-    this.#conversations = [conversation, ...others].sort((a, b) => b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : -1));
+    this.#place(others, this.#isWanted(conversation) ? [conversation] : []);
+  }
+
+  remove(ids: readonly string[]): void {
+    const gone = new Set(ids);
+    this.#set(this.#conversations.filter((one) => !gone.has(one.id)), this.#hasMore);
+  }
+
+  #place(others: readonly Conversation[], added: readonly Conversation[]): void {
+    // One that belongs behind the last one is read with its page.
+    const last = this.#hasMore ? this.#conversations.at(-1) : undefined;
+    const shown = last === undefined ? added : added.filter((one) => compare(one, last) <= 0);
+    this.#set([...others, ...shown].sort(compare), this.#hasMore);
+  }
+
+  #set(conversations: readonly Conversation[], hasMore: boolean): void {
+    this.#conversations = conversations;
+    this.#hasMore = hasMore;
+    this.#items = undefined;
+    for (const { tags } of conversations) {
+      tags?.forEach((tag) => this.#tags.add(tag));
+    }
     this.onChange();
   }
 
-  /** Out of sight at once, deleted when the time to take it back is over. */
-  delete(id: string): void {
-    if (this.#deleting.has(id)) {
-      return;
-    }
-    const conversation = this.#conversations.find((one) => one.id === id) ?? { id, name: '' };
-    const timer = setTimeout(() => void this.#deleteNow(id), this.undoMs);
-    this.#deleting.set(id, { conversation, timer });
-    this.onChange();
+  async #page(
+    last: Conversation | undefined,
+    limit: number,
+  ): Promise<{ readonly conversations: readonly Conversation[]; readonly isFull: boolean }> {
+    const after = last === undefined ? {} : { after: { updatedAt: last.updatedAt, id: last.id, pinned: last.pinned === true } };
+    const conversations = await this.api.data.getConversations({ ...this.#query(), ...after, limit });
+    return { conversations, isFull: conversations.length >= limit };
   }
 
-  /** @returns whether it could be had back */
-  undoDelete(id: string): boolean {
-    const entry = this.#deleting.get(id);
-    if (entry === undefined) {
-      return false;
-    }
-    clearTimeout(entry.timer);
-    this.#deleting.delete(id);
-    this.onChange();
-    return true;
+  #query(): ConversationQuery {
+    const { scope, archived, tag } = this.#filter;
+    return {
+      pinnedFirst: true,
+      archived,
+      ...(scope === 'folder' && this.folder !== undefined ? { workspace: this.folder } : {}),
+      ...(tag === null ? {} : { tag }),
+    };
   }
 
-  /** What was deleted stays deleted when the window closes. */
-  dispose(): void {
-    for (const [id, { timer }] of this.#deleting) {
-      clearTimeout(timer);
-      void this.#deleteNow(id);
-    }
+  #isWanted(conversation: Conversation): boolean {
+    const { scope, archived, tag } = this.#filter;
+    return (
+      (conversation.archived === true) === archived &&
+      (scope === 'all' || this.folder === undefined || conversation.workspace === this.folder) &&
+      (tag === null || conversation.tags?.includes(tag) === true)
+    );
   }
 
-  async #deleteNow(id: string): Promise<void> {
-    try {
-      await this.api.data.deleteConversation(id);
-      this.#conversations = this.#conversations.filter((one) => one.id !== id);
-    } catch (error) {
-      // Another window was quicker: it is gone, as wished.
-      if (!isJanError(error, 'conversation-not-found')) {
-        this.onError(error);
-      }
-    } finally {
-      this.#deleting.delete(id);
-      this.onChange();
-    }
+  #item({ id, name, updatedAt, pinned, archived, tags, workspace }: Conversation, answering: boolean): ConversationItem {
+    return {
+      id,
+      name,
+      updatedAt,
+      answering,
+      pinned: pinned === true,
+      archived: archived === true,
+      tags: tags ?? [],
+      folder: workspace === undefined || workspace === this.folder ? null : folderName(workspace),
+    };
+  }
+}
+
+/** The order of the store: pinned ones first, then the newest change first. */
+function compare(a: Conversation, b: Conversation): number {
+  const pinned = Number(b.pinned === true) - Number(a.pinned === true);
+  return pinned || b.updatedAt - a.updatedAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+}
+
+/** Last part of a folder's URI. */
+function folderName(uri: string): string {
+  const last = uri.replace(/\/+$/, '').split('/').at(-1) ?? uri;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
   }
 }

@@ -11,6 +11,7 @@ const storageKey = 'jan.chat.model';
 
 export class ModelStatus {
   #models: readonly InferenceModel[] | undefined;
+  #names: readonly { readonly id: string; readonly name: string }[] = [];
   #engine: EngineState | undefined;
   #starterIds = new Set<string>();
   #refreshing: Promise<void> | undefined;
@@ -29,6 +30,11 @@ export class ModelStatus {
   /** What the user picked last, while it exists: the model of new conversations. */
   get choice(): string | undefined {
     return this.#models?.some((model) => model.id === this.#chosen) === true ? this.#chosen : undefined;
+  }
+
+  /** The same array until it is asked again what there is. */
+  get all(): readonly { readonly id: string; readonly name: string }[] {
+    return this.#names;
   }
 
   choose(modelId: string): void {
@@ -57,6 +63,7 @@ export class ModelStatus {
       ]);
       if (models.status === 'fulfilled') {
         this.#models = models.value;
+        this.#names = models.value.map(({ id, name }) => ({ id, name }));
       } else {
         this.log.debug('chat: the models are unknown', toJanError(models.reason).code);
       }

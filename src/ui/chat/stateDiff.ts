@@ -8,7 +8,11 @@ type Fields = Omit<ChatState, 'messages'>;
 const fieldNames = [
   'conversations',
   'hasMoreConversations',
+  'history',
+  'search',
   'conversationId',
+  'title',
+  'reveal',
   'earlier',
   'loading',
   'answering',

@@ -80,6 +80,16 @@ export class Thread {
     this.#items = undefined;
   }
 
+  /** As many as it takes for this message of the branch to be among them. */
+  showFrom(messageId: string): void {
+    const path = this.#tree.pathTo(this.#endId);
+    const index = path.findIndex((one) => one.id === messageId);
+    if (index >= 0 && path.length - index > this.#shown) {
+      this.#shown = path.length - index + 10;
+      this.#items = undefined;
+    }
+  }
+
   /** Names of models have changed. */
   invalidate(): void {
     this.#items = undefined;

@@ -19,7 +19,11 @@ const message = (id: string, change: Partial<MessageItem> = {}): MessageItem => 
 });
 
 const state = (change: Partial<ChatState> = {}): ChatState => ({
-  conversations: [{ id: 'c', name: 'C', updatedAt: 1, answering: false }],
+  conversations: [{ id: 'c', name: 'C', updatedAt: 1, answering: false, pinned: false, archived: false, tags: [], folder: null }],
+  history: { filter: { scope: 'all', archived: false, tag: null }, hasFolder: false, tags: [], models: [], loading: false },
+  search: null,
+  title: 'C',
+  reveal: null,
   hasMoreConversations: false,
   conversationId: 'c',
   messages: [message('a'), message('b')],
@@ -45,7 +49,7 @@ const changes: Readonly<Record<string, Partial<ChatState>>> = {
   error: {
     messages: [message('a'), message('b', { status: 'failed', error: { code: 'network', message: 'No.', actions: ['retry'] } })],
   },
-  fields: { answering: true, notice: { code: 'x', message: 'y', actions: [] }, undo: { conversationId: 'c', name: 'C' } },
+  fields: { answering: true, notice: { code: 'x', message: 'y', actions: [] }, undo: { count: 1, name: 'C' } },
   list: { conversations: [] },
   model: { model: { id: null, name: '', remote: false, starter: false, state: 'none', progress: null } },
   draft: { draft: { text: 'x', revision: 2 } },

@@ -1,61 +1,10 @@
-// The built page in a real browser under its real security policy, with a host that only records.
-// Needs Chromium; says so and skips where there is none.
+// The built page in a real browser: what is said, how it is drawn, and that hostile text does nothing.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import type { ChatState, MessageItem, ToHost, ToWebview } from '../../../src/protocol/chatProtocol';
-import { createChatHtml } from '../../../src/ui/chat/chatHtml';
-import { createChatStrings } from '../../../src/ui/chat/chatStrings';
-import { untranslated } from '../../../src/ui/localise';
-
-declare global {
-  interface Window {
-    posted: ToHost[];
-    isHacked?: boolean;
-  }
-}
-
-/** Tests are started in the repository's root. */
-const root = process.cwd();
-const origin = 'http://chat.test';
-const scripts = pathToFileURL(path.join(root, 'scripts/dev/browser.mjs')).href;
-const { findBrowser } = (await import(scripts)) as { findBrowser: () => string | undefined };
-const browserPath = findBrowser();
-
-const message = (id: string, content: string, change: Partial<MessageItem> = {}): MessageItem => ({
-  id,
-  role: 'assistant',
-  content,
-  reasoning: '',
-  status: 'complete',
-  elsewhere: false,
-  error: null,
-  modelName: 'Guide',
-  stats: null,
-  branch: null,
-  createdAt: 1,
-  ...change,
-});
-
-const state = (messages: readonly MessageItem[], change: Partial<ChatState> = {}): ChatState => ({
-  conversations: [{ id: 'c', name: 'C', updatedAt: Date.now(), answering: false }],
-  hasMoreConversations: false,
-  conversationId: 'c',
-  messages,
-  earlier: 0,
-  loading: false,
-  answering: false,
-  draft: { text: '', revision: 1 },
-  model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
-  notice: null,
-  undo: null,
-  ...change,
-});
+import type { Page } from 'playwright-core';
+import { message, pageOrigin as origin, state, usePage } from './pageInBrowser';
 
 const attacks = [
   '<script>isHacked=1</script>',
@@ -90,89 +39,12 @@ const attacks = [
 
 describe('The page', function () {
   this.timeout(30_000);
-  let browser: Browser;
+  const tested = usePage();
+  const { say, show, posted, drawn, requested, complaints } = tested;
   let page: Page;
-  let bundle: string;
-  let styles: string;
-  const requested: string[] = [];
-  const complaints: string[] = [];
-
-  before(async function () {
-    if (browserPath === undefined) {
-      console.log('      skipped: no Chromium on this machine (apt-get install chromium, or JAN_BROWSER=/path)');
-      this.skip();
-    }
-    const result = await build({
-      entryPoints: [path.join(root, 'webview/main.ts')],
-      bundle: true,
-      write: false,
-      format: 'iife',
-      platform: 'browser',
-      target: 'es2022',
-      tsconfig: path.join(root, 'webview/tsconfig.json'),
-      define: { 'process.env.NODE_ENV': '"production"' },
-    });
-    bundle = result.outputFiles[0]!.text;
-    styles = fs.readFileSync(path.join(root, 'webview/main.css'), 'utf8');
-    browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] });
+  beforeEach(() => {
+    page = tested.page;
   });
-
-  after(async () => browser?.close());
-
-  beforeEach(async () => {
-    requested.length = 0;
-    complaints.length = 0;
-    page = await browser.newPage({ viewport: { width: 340, height: 700 } });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (entry) => {
-      if (entry.type() === 'error') {
-        complaints.push(entry.text());
-      }
-    });
-    const html = createChatHtml({
-      cspSource: origin,
-      nonce: 'test-nonce',
-      language: 'en',
-      title: 'Jan',
-      script: `${origin}/main.js`,
-      styles: [`${origin}/main.css`],
-    });
-    await page.addInitScript(() => {
-      window.posted = [];
-      Object.assign(window, {
-        acquireVsCodeApi: () => ({
-          postMessage: (one: ToHost) => void window.posted.push(one),
-          getState: () => undefined,
-          setState: () => undefined,
-        }),
-      });
-    });
-    await page.route('**/*', (route) => {
-      const url = route.request().url();
-      requested.push(url);
-      switch (url) {
-        case `${origin}/`:
-          return route.fulfill({ contentType: 'text/html', body: html });
-        case `${origin}/main.js`:
-          return route.fulfill({ contentType: 'text/javascript', body: bundle });
-        case `${origin}/main.css`:
-          return route.fulfill({ contentType: 'text/css', body: styles });
-        default:
-          return route.abort();
-      }
-    });
-    await page.goto(`${origin}/`);
-    await page.waitForFunction(() => window.posted.some((one) => one.type === 'ready'));
-  });
-
-  afterEach(async () => page.close());
-
-  const say = (one: ToWebview): Promise<void> => page.evaluate((data) => window.postMessage(data, '*'), one);
-  let sequence = 0;
-  const show = (shown: ChatState): Promise<void> =>
-    say({ type: 'state', sequence: (sequence = 1), state: shown, strings: createChatStrings(untranslated) });
-  const posted = (): Promise<ToHost[]> => page.evaluate(() => window.posted.splice(0));
-  const drawn = (): Promise<unknown> => page.waitForFunction(() => document.querySelector('jan-message .block') !== null && document.querySelector('.is-pending') === null);
 
   it('starts without a complaint of its policy', async () => {
     await show(state([]));
@@ -272,7 +144,7 @@ describe('The page', function () {
     await show(state([message('a', 'x')]));
     await drawn();
     await posted();
-    await say({ type: 'delta', sequence: sequence + 2, changes: [] });
+    await say({ type: 'delta', sequence: 3, changes: [] });
     await page.waitForFunction(() => window.posted.length > 0);
     assert.deepEqual(await posted(), [{ type: 'resync' }]);
   });
@@ -369,35 +241,20 @@ describe('The page', function () {
           message('a', '# H\n\n- x\n\n```js\n1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |', { branch, reasoning: 'why' }),
           message('b', 'partial', { status: 'failed', error }),
         ],
-        { undo: { conversationId: 'd', name: 'D' }, notice: error },
+        { undo: { count: 1, name: 'D' }, notice: error },
       ),
     );
     await drawn();
     await check('messages');
     await page.click('.history-button');
     await page.waitForSelector('.row');
+    await page.click('[aria-label="Filters"]');
+    await page.click('.history-select');
     await check('history');
-  });
-
-  it('works the history by keyboard', async () => {
-    await show(state([], { conversations: ['One', 'Two', 'Three'].map((name) => ({ id: name, name, updatedAt: Date.now(), answering: false })) }));
-    await page.focus('.history-button');
-    await posted();
-    await page.keyboard.press('Enter');
-    await page.waitForFunction(() => document.activeElement?.classList.contains('history-search'));
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('F2');
-    await page.waitForFunction(() => document.activeElement?.classList.contains('rename'));
-    await page.keyboard.press('Control+a');
-    await page.keyboard.type('Deux');
-    await page.keyboard.press('Enter');
-    assert.deepEqual(await posted(), [{ type: 'renameConversation', id: 'Two', name: 'Deux' }]);
-    await page.waitForFunction(() => (document.activeElement as HTMLElement | null)?.dataset['id'] === 'Two');
-    await page.keyboard.press('Delete');
-    assert.deepEqual(await posted(), [{ type: 'deleteConversation', id: 'Two' }]);
-    await page.keyboard.press('Escape');
-    await page.waitForFunction(() => document.activeElement?.classList.contains('history-button'));
+    await page.click('.history-select');
+    await page.locator('.row-name').first().click({ button: 'right' });
+    await page.waitForSelector('[role=menu]');
+    await check('menu');
   });
 
   it('lets an answer grow below 1,000 messages as smoothly as below one', async function () {
@@ -409,6 +266,7 @@ describe('The page', function () {
     await drawn();
     await page.waitForFunction(() => document.querySelectorAll('jan-message').length === 1000);
     await page.waitForFunction(() => document.querySelector('.is-pending') === null);
+    let sequence = 1;
     const growing = async (count: number): Promise<number> => {
       const first = sequence + 1;
       return page.evaluate(

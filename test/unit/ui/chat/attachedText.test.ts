@@ -36,7 +36,7 @@ describe('What the model reads of attached files', () => {
     data.createMessage({ conversationId, role: 'user', content, attachments });
   const prompt = async (): Promise<string[]> => {
     const messages = await data.getConversationMessages(conversationId);
-    return createChatRequest(messages, undefined, undefined, { systemPrompt: '' }, await attachedTexts(data, messages)).messages.map(({ content }) => content);
+    return createChatRequest(messages, undefined, {}, { systemPrompt: '' }, await attachedTexts(data, messages)).messages.map(({ content }) => content);
   };
 
   it('stands before the question, with name and lines, in their order', async () => {

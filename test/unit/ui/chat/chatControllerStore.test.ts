@@ -68,31 +68,37 @@ describe('ChatController and the store', () => {
     assert.equal(state.notice, null);
   });
 
-  it('deletes only after the time to undo is over', async () => {
+  it('deletes at once and brings back with a click, as long as that is offered', async () => {
     const conversation = jan.addConversation({ name: 'Old one' });
     await page.show();
     page.say({ type: 'openConversation', id: conversation.id });
     await page.until((state) => state.conversationId === conversation.id && state.conversations.length === 1);
-    page.say({ type: 'deleteConversation', id: conversation.id });
+    page.say({ type: 'deleteConversations', ids: [conversation.id] });
     await page.until((state) => state.undo?.name === 'Old one' && state.conversations.length === 0);
     assert.equal(page.state.conversationId, null);
-    assert.ok(jan.conversations.has(conversation.id));
-    page.say({ type: 'undoDelete', id: conversation.id });
+    assert.ok(!jan.conversations.has(conversation.id));
+    page.say({ type: 'undoDelete' });
     await page.until((state) => state.conversations.length === 1 && state.conversationId === conversation.id);
     assert.equal(page.state.undo, null);
 
-    page.say({ type: 'deleteConversation', id: conversation.id });
-    await eventually(() => !jan.conversations.has(conversation.id));
+    page.say({ type: 'deleteConversations', ids: [conversation.id] });
+    await page.until((state) => state.undo !== null);
     await page.until((state) => state.undo === null);
+    assert.ok(!jan.conversations.has(conversation.id));
   });
 
-  it('deletes at once when the window closes before that', async () => {
-    const conversation = jan.addConversation();
+  it('lists a conversation again that could not be deleted, and says why', async () => {
+    const conversation = jan.addConversation({ name: 'Stays' });
     await page.show();
     await page.until((state) => state.conversations.length === 1);
-    page.say({ type: 'deleteConversation', id: conversation.id });
-    page.controller.dispose();
-    await eventually(() => !jan.conversations.has(conversation.id));
+    jan.beforeCall = (name) => {
+      if (name === 'deleteConversations') {
+        throw new JanError('store-read-only', 'The store is read-only.');
+      }
+    };
+    page.say({ type: 'deleteConversations', ids: [conversation.id] });
+    const state = await page.until((one) => one.notice !== null && one.conversations.length === 1);
+    assert.equal(state.undo, null);
   });
 
   it('marks an answer as interrupted when the window closes', async () => {

@@ -26,7 +26,13 @@ export class ChatPage {
   #attachment: Disposable | undefined;
   #waiters = new Set<() => void>();
 
-  constructor(jan: FakeJan, memory = new Map<string, unknown>()) {
+  /** @param folder URI of the folder that is open in this window */
+  constructor(
+    jan: Pick<FakeJan, 'api'>,
+    memory = new Map<string, unknown>(),
+    readonly folder?: string,
+    private readonly undoMs = 20,
+  ) {
     this.memory = memory;
     this.controller = new ChatController({
       api: jan.api,
@@ -37,8 +43,10 @@ export class ChatPage {
         update: async (key, value) => void memory.set(key, structuredClone(value)),
       },
       settings: () => ({ systemPrompt: '' }),
-      times: { frame: 1, flush: 2, undo: 20, refresh: 1, drafts: 1 },
+      times: { frame: 1, flush: 2, undo: this.undoMs, refresh: 1, drafts: 1 },
       surroundings: {
+        folder: () => this.folder,
+        exportConversations: async (ids) => void this.asked.push(['export', ids]),
         pickModel: async (current) => {
           this.asked.push(['pickModel', current]);
           return this.pickedModel;

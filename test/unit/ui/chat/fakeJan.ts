@@ -42,6 +42,7 @@ export class FakeJan {
   /** Called before each data call by name; throw to make it fail. */
   beforeCall: (name: string) => void = () => undefined;
   readonly #plugin: PluginHandle;
+  readonly #deleted = new Map<string, Conversation>();
   #clock = 1_700_000_000_000;
 
   constructor() {
@@ -111,7 +112,10 @@ export class FakeJan {
     };
     plugin.registerProvider('getConversations', async (query) => {
       this.beforeCall('getConversations');
-      return [...this.conversations.values()].sort((a, b) => b.updatedAt - a.updatedAt).slice(0, query?.limit ?? 50);
+      return [...this.conversations.values()]
+        .filter((one) => query?.ids?.includes(one.id) !== false && (one.archived === true) === (query?.archived ?? false))
+        .sort((a, b) => b.updatedAt - a.updatedAt)
+        .slice(0, query?.limit ?? 50);
     });
     plugin.registerProvider('getConversation', async (id) => {
       this.beforeCall('getConversation');
@@ -130,11 +134,22 @@ export class FakeJan {
       plugin.emit('onDidChangeConversations', { kind: 'updated', ids: [change.id], origin: 'local' });
       return conversation;
     });
-    plugin.registerProvider('deleteConversation', async (id) => {
-      this.beforeCall('deleteConversation');
-      known(id);
-      this.conversations.delete(id);
-      plugin.emit('onDidChangeConversations', { kind: 'deleted', ids: [id], origin: 'local' });
+    plugin.registerProvider('deleteConversations', async (ids) => {
+      this.beforeCall('deleteConversations');
+      const gone = ids.filter((id) => this.conversations.has(id));
+      for (const id of gone) {
+        this.#deleted.set(id, known(id));
+        this.conversations.delete(id);
+      }
+      plugin.emit('onDidChangeConversations', { kind: 'deleted', ids: gone, origin: 'local' });
+      return gone;
+    });
+    plugin.registerProvider('restoreConversation', async (id) => {
+      this.beforeCall('restoreConversation');
+      const conversation = this.#deleted.get(id) ?? known(id);
+      this.conversations.set(id, conversation);
+      plugin.emit('onDidChangeConversations', { kind: 'created', ids: [id], origin: 'local' });
+      return conversation;
     });
     plugin.registerProvider('getConversationMessages', async (id) => {
       this.beforeCall('getConversationMessages');
