@@ -107,6 +107,13 @@ export class ChatApp extends LitElement {
       })}
       <h2 class="title" title=${name}>${name}</h2>
       ${iconButton({
+        icon: state.hasSettings ? 'settings-gear' : 'settings',
+        label: strings().settings,
+        className: state.hasSettings ? 'settings-button is-set' : 'settings-button',
+        isDisabled: state.conversationId === null,
+        onClick: () => postToHost({ type: 'editSettings' }),
+      })}
+      ${iconButton({
         icon: 'add',
         label: strings().newConversation,
         className: 'new-button',

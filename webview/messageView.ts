@@ -98,8 +98,15 @@ export class MessageView extends LitElement {
       ${message.content === ''
         ? nothing
         : html`<jan-markdown .streaming=${isStreaming} .source=${message.content}></jan-markdown>`}
-      ${this.#status()} ${this.#error()} ${this.#footer()}
+      ${this.#dropped()} ${this.#status()} ${this.#error()} ${this.#footer()}
     </article>`;
+  }
+
+  /** Nothing is left out in silence. */
+  #dropped(): TemplateResult | typeof nothing {
+    const { dropped } = this.message;
+    const text = dropped === 1 ? strings().droppedOne : fill(strings().dropped, dropped);
+    return dropped === 0 ? nothing : html`<div class="note dropped">${icon('fold-up')}<span>${text}</span></div>`;
   }
 
   #status(): TemplateResult | typeof nothing {

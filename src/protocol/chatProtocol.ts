@@ -63,6 +63,8 @@ export interface MessageItem {
   readonly modelName: string;
   readonly stats: MessageStats | null;
   readonly branch: BranchItem | null;
+  /** So many of the oldest messages did not fit into the model's context when this was answered. Known while the window lives. */
+  readonly dropped: number;
   /** Unix ms. */
   readonly createdAt: number;
 }
@@ -174,6 +176,8 @@ export interface ChatState {
   readonly loading: boolean;
   /** This window is writing an answer here. */
   readonly answering: boolean;
+  /** The conversation has settings of its own. */
+  readonly hasSettings: boolean;
   readonly draft: DraftItem;
   readonly model: ModelItem;
   /** Something outside of any message failed. */
@@ -286,6 +290,7 @@ export interface ChatStrings {
   readonly messageInput: string;
   readonly send: string;
   readonly stop: string;
+  readonly settings: string;
   readonly pickModel: string;
   readonly noModel: string;
   readonly local: string;
@@ -409,6 +414,7 @@ const toHost = v.variant('type', [
   /** Shows the branch that this message is on. */
   v.strictObject({ type: v.literal('switchBranch'), messageId: id }),
   v.strictObject({ type: v.literal('pickModel') }),
+  v.strictObject({ type: v.literal('editSettings') }),
   /** A button of an error; `messageId` null: of the notice. */
   v.strictObject({ type: v.literal('action'), action: v.picklist(chatActions), messageId: v.nullable(id) }),
   v.strictObject({ type: v.literal('dismissNotice') }),

@@ -28,6 +28,8 @@ interface Slot {
 
 export class Answers implements Disposable {
   readonly #slots = new Map<string, Slot>();
+  /** Of this window's answers: how many messages were left out of the context. The store does not keep it. */
+  readonly #dropped = new Map<string, number>();
 
   constructor(private readonly options: AnswersOptions) {}
 
@@ -48,6 +50,10 @@ export class Answers implements Disposable {
   isWriting(messageIds: readonly string[]): boolean {
     const writing = new Set([...this.#slots.values()].map((slot) => slot.generation?.messageId));
     return messageIds.every((id) => writing.has(id));
+  }
+
+  droppedOf(messageId: string): number {
+    return this.#dropped.get(messageId) ?? 0;
   }
 
   stop(conversationId: string): void {
@@ -90,6 +96,9 @@ export class Answers implements Disposable {
         generation.stop();
       }
       const saved = await generation.run();
+      if (generation.droppedMessages > 0) {
+        this.#dropped.set(generation.messageId, generation.droppedMessages);
+      }
       this.options.onMessage(saved ?? messageOfGeneration(message, generation), false);
       return generation;
     } finally {

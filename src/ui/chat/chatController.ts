@@ -9,6 +9,7 @@ import type { Logger } from '../../common/log';
 import type { ChatAction, ChatState, ChatStrings, ErrorItem, RevealItem, ToHost, ToWebview } from '../../protocol/chatProtocol';
 import { Answers } from './answers';
 import type { ChatSettings } from './chatRequest';
+import { commandIds } from '../ids';
 import { commandOfAction, safeUrl, type ChatSurroundings } from './chatSurroundings';
 import { ConversationLibrary } from './conversationLibrary';
 import { Drafts, type ChatMemory } from './drafts';
@@ -90,6 +91,7 @@ export class ChatController implements Disposable {
     });
     this.#questions = new Questions({
       api,
+      log,
       strings: options.strings,
       folder: this.#folder,
       drafts: this.#drafts,
@@ -217,6 +219,8 @@ export class ChatController implements Disposable {
         return this.#switchBranch(message.messageId);
       case 'pickModel':
         return this.#pickModel();
+      case 'editSettings':
+        return surroundings.executeCommand(commandIds.conversationSettings);
       case 'action':
         return this.#act(message.action, message.messageId);
       case 'dismissNotice':
@@ -403,7 +407,7 @@ export class ChatController implements Disposable {
   #state(): ChatState {
     const generation = this.#answers.get(this.#open.id);
     const nameOfModel = (id?: string): string => this.#models.nameOf(id);
-    const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel) ?? { messages: [], earlier: 0 };
+    const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel, (id) => this.#answers.droppedOf(id)) ?? { messages: [], earlier: 0 };
     return {
       ...this.#library.state(this.#answers.conversationIds, this.#models.all),
       conversationId: this.#open.id,
@@ -413,6 +417,7 @@ export class ChatController implements Disposable {
       earlier,
       loading: this.#isLoading || (this.#open.id !== null && this.#open.thread === undefined),
       answering: this.#answers.isAnswering(this.#open.id),
+      hasSettings: this.#open.hasSettings,
       draft: this.#open.draft,
       model: this.#models.item(this.#modelId),
       notice: this.#notice,

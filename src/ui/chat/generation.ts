@@ -31,6 +31,7 @@ export class Generation {
   modelId: string | undefined;
   usage: TokenUsage | undefined;
   timings: Timings | undefined;
+  droppedMessages = 0;
   /** Why the text is not (wholly) in the store, if it is not. */
   saveError: JanErrorWire | undefined;
 
@@ -141,6 +142,7 @@ export class Generation {
       this.reasoning += reasoning;
       this.#flushTimer ??= setTimeout(() => this.#flush(), this.options.flushMs);
     }
+    this.droppedMessages = piece.droppedMessages ?? this.droppedMessages;
     this.modelId = piece.modelId ?? this.modelId;
     this.usage = piece.usage ?? this.usage;
     this.timings = piece.timings ?? this.timings;

@@ -19,6 +19,7 @@ export function messageItem(message: Message, tree: MessageTree, nameOfModel: (i
     modelName: nameOfModel(message.modelId),
     stats: message.role === 'assistant' ? statsOf(message) : null,
     branch: tree.branchOf(message),
+    dropped: 0,
     createdAt: message.createdAt,
   };
 }
@@ -34,6 +35,7 @@ export function generatingItem(item: MessageItem, generation: Generation, nameOf
     error: generation.error === undefined ? null : errorItem(generation.error),
     modelName: nameOfModel(generation.modelId),
     stats: generation.stats,
+    dropped: generation.droppedMessages,
   };
 }
 

@@ -40,6 +40,12 @@ export class OpenConversation {
     return this.#thread;
   }
 
+  /** Has it settings of its own? */
+  get hasSettings(): boolean {
+    const { settings, systemPrompt } = this.#thread?.conversation ?? {};
+    return Object.keys(settings ?? {}).length > 0 || (systemPrompt ?? '') !== '';
+  }
+
   /** The text of the box as the host last set it. */
   get draft(): DraftItem {
     return this.#draft;

@@ -3,15 +3,18 @@
 
 import type { Conversation, JanApi, Message } from '../../api/jan';
 import { JanError } from '../../common/errors';
+import type { Logger } from '../../common/log';
 import type { ChatStrings } from '../../protocol/chatProtocol';
 import type { Answers } from './answers';
 import { conversationNameFrom } from './conversationName';
+import { ConversationTitles } from './conversationTitles';
 import type { Drafts } from './drafts';
 import type { ModelStatus } from './modelStatus';
 import type { OpenConversation } from './openConversation';
 
 export interface QuestionsOptions {
-  readonly api: Pick<JanApi, 'data'>;
+  readonly api: Pick<JanApi, 'data' | 'inference'>;
+  readonly log: Logger;
   readonly strings: ChatStrings;
   /** URI of this window's folder, if it has one. */
   readonly folder: string | undefined;
@@ -30,9 +33,12 @@ export interface QuestionsOptions {
 }
 
 export class Questions {
+  readonly #titles: ConversationTitles;
   #isCreating = false;
 
-  constructor(private readonly options: QuestionsOptions) {}
+  constructor(private readonly options: QuestionsOptions) {
+    this.#titles = new ConversationTitles(options.api, options.log);
+  }
 
   async send(conversationId: string | null, text: string): Promise<void> {
     const content = text.trim();
@@ -42,6 +48,7 @@ export class Questions {
     if (conversationId === null ? this.#isCreating : this.options.answers.isAnswering(conversationId)) {
       return this.#restoreDraft(conversationId, text);
     }
+    this.#titles.cancel();
     this.options.drafts.set(conversationId, '');
     this.options.onAsk();
     let conversation: Conversation;
@@ -91,6 +98,24 @@ export class Questions {
       throw new JanError(code, this.options.strings.notSaved.replace('{0}', () => message));
     }
     await this.options.onAnswered(conversation);
+    await this.#nameByModel(conversation, parentId, generation?.messageId);
+  }
+
+  /** Only by a model of this machine that can: a remote one is asked nothing that the user did not ask. */
+  async #nameByModel(conversation: Conversation, questionId: string, answerId: string | undefined): Promise<void> {
+    const { thread } = this.options.open;
+    const question = thread?.tree.get(questionId);
+    const answer = answerId === undefined ? undefined : thread?.tree.get(answerId);
+    if (question === undefined || answer?.modelId === undefined) {
+      return;
+    }
+    const model = this.options.models.item(answer.modelId);
+    if (!model.starter && !model.remote && model.state === 'ready') {
+      const named = await this.#titles.name(conversation, question, answer);
+      if (named !== undefined) {
+        this.options.onUpdate(named);
+      }
+    }
   }
 
   async again(messageId: string): Promise<void> {

@@ -16,6 +16,7 @@ const fieldNames = [
   'earlier',
   'loading',
   'answering',
+  'hasSettings',
   'draft',
   'model',
   'notice',

@@ -99,10 +99,11 @@ export class Thread {
   items(
     generation: Generation | undefined,
     nameOfModel: (id?: string) => string,
+    droppedOf: (messageId: string) => number,
   ): { readonly messages: readonly MessageItem[]; readonly earlier: number } {
     const path = this.#tree.pathTo(this.#endId);
     const earlier = Math.max(0, path.length - this.#shown);
-    this.#items ??= path.slice(earlier).map((message) => messageItem(message, this.#tree, nameOfModel));
+    this.#items ??= path.slice(earlier).map((message) => ({ ...messageItem(message, this.#tree, nameOfModel), dropped: droppedOf(message.id) }));
     const messages =
       generation === undefined
         ? this.#items

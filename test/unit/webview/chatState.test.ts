@@ -14,6 +14,7 @@ const message = (id: string, change: Partial<MessageItem> = {}): MessageItem => 
   modelName: 'Guide',
   stats: null,
   branch: null,
+  dropped: 0,
   createdAt: 1,
   ...change,
 });
@@ -30,6 +31,7 @@ const state = (change: Partial<ChatState> = {}): ChatState => ({
   earlier: 0,
   loading: false,
   answering: false,
+  hasSettings: false,
   draft: { text: '', revision: 1 },
   model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
   notice: null,

@@ -36,6 +36,7 @@ export const message = (id: string, content: string, change: Partial<MessageItem
   modelName: 'Guide',
   stats: null,
   branch: null,
+  dropped: 0,
   createdAt: 1,
   ...change,
 });
@@ -64,6 +65,7 @@ export const state = (messages: readonly MessageItem[], change: Partial<ChatStat
   earlier: 0,
   loading: false,
   answering: false,
+  hasSettings: false,
   draft: { text: '', revision: 1 },
   model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
   notice: null,

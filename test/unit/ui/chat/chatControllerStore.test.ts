@@ -101,6 +101,15 @@ describe('ChatController and the store', () => {
     assert.equal(state.undo, null);
   });
 
+  it('says how many messages were left out of the context, also when the answer has ended', async () => {
+    page.send('Go on.');
+    await page.until((state) => state.answering);
+    pen.write({ droppedMessages: 3 }, { text: 'Yes.', finishReason: 'stop' });
+    pen.end();
+    const state = await page.until(isDone);
+    assert.equal(lastOf(state).dropped, 3);
+  });
+
   it('marks an answer as interrupted when the window closes', async () => {
     page.send('Tell me.');
     await page.until((state) => state.answering && state.messages.length === 2);
