@@ -58,8 +58,8 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       wasmPath: shipped('dist/sql-wasm.wasm'),
       snapshotWorkerPath: shipped('dist/snapshotWorker.mjs'),
       storeWorkerPath: shipped('dist/storeWorker.mjs'),
-      // The panel does not yet ask again for what it missed, so the store stays while the window lives.
-      isObserved: () => true,
+      // Asked minutes later, when all parts are there.
+      isObserved: () => ui.isWatched(),
     }),
   );
   owned.add(
@@ -84,7 +84,7 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
     }),
   );
   owned.add(registerMonitoringPlugin(builtin, { log }));
-  owned.add(registerUi({ api: core.api('ui'), log, context, endpointTokens }));
+  const ui = owned.add(registerUi({ api: core.api('ui'), log, context, endpointTokens }));
 
   return { exports: createExports(core), owned };
 }

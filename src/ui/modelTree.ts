@@ -70,6 +70,11 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
     return [...this.#roots];
   }
 
+  /** Does anyone see it? */
+  get isShown(): boolean {
+    return this.#view.visible;
+  }
+
   getParent(node: ModelNode): ModelNode | undefined {
     return this.#roots.find((root) => root.children?.some((child) => child.id === node.id));
   }

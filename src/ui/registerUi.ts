@@ -26,8 +26,13 @@ export interface UiOptions {
   readonly context: Pick<vscode.ExtensionContext, 'extension' | 'extensionUri' | 'secrets' | 'globalState' | 'storageUri' | 'globalStorageUri'>;
 }
 
+export interface Ui extends Disposable {
+  /** Is anything in sight that shows what other windows change? A view that comes into sight reads everything anew. */
+  isWatched(): boolean;
+}
+
 /** Registers everything that a user sees; asks no service before it is looked at. */
-export function registerUi({ api, log, context, endpointTokens }: UiOptions): Disposable {
+export function registerUi({ api, log, context, endpointTokens }: UiOptions): Ui {
   const owned = new DisposableStore();
   const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
   const memory = owned.add(new FileMemory(path.join(storage, 'chat-view.json'), log));
@@ -78,5 +83,5 @@ export function registerUi({ api, log, context, endpointTokens }: UiOptions): Di
       turnOff: () => writeSetting(settingIds.retentionDays, 0),
     }),
   );
-  return owned;
+  return { isWatched: () => chat.isShown() || tree.isShown, dispose: () => owned.dispose() };
 }

@@ -36,6 +36,8 @@ export interface ChatView extends Disposable {
   stopAnswer(): Promise<void>;
   /** The model of the conversation that is shown, and of new ones. */
   setModel(modelId: string): Promise<void>;
+  /** Does anyone see it? */
+  isShown(): boolean;
 }
 
 export function registerChatView(options: ChatViewOptions): ChatView {
@@ -77,17 +79,25 @@ export function registerChatView(options: ChatViewOptions): ChatView {
       (await loading)?.stopAnswer();
     },
     setModel: async (modelId) => (await controller()).setModel(modelId),
+    isShown: () => provider.isShown,
     dispose: () => owned.dispose(),
   };
 }
 
 class ChatViewProvider implements vscode.WebviewViewProvider {
+  #view: vscode.WebviewView | undefined;
+
   constructor(
     private readonly options: ChatViewOptions,
     private readonly controller: () => Promise<ChatController>,
   ) {}
 
+  get isShown(): boolean {
+    return this.#view?.visible === true;
+  }
+
   resolveWebviewView(view: vscode.WebviewView): void {
+    this.#view = view;
     const { extensionUri, log } = this.options;
     const { webview } = view;
     const bundle = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
@@ -125,7 +135,10 @@ class ChatViewProvider implements vscode.WebviewViewProvider {
         }
       }),
     );
-    view.onDidDispose(() => owned.dispose());
+    view.onDidDispose(() => {
+      this.#view = undefined;
+      owned.dispose();
+    });
     const uri = (file: string): string => webview.asWebviewUri(vscode.Uri.joinPath(bundle, file)).toString();
     webview.html = createChatHtml({
       cspSource: webview.cspSource,
