@@ -93,7 +93,6 @@ describe('history, end to end', function () {
 
   it('keeps settings of a conversation, and answers by them', async () => {
     await window.page.keyboard.press('Escape');
-    await chat.openConversation('What is Jan?');
     await chat.button('Settings of this conversation').click();
     await window.pick('Longest answer, tokens');
     await window.answer('3');

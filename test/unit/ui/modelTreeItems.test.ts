@@ -126,17 +126,17 @@ describe('menus of the model tree', () => {
   const contextOf = (id: string, change: Partial<ModelSnapshot>): string => node(build(change), id).contextValue;
 
   const cases: readonly (readonly [string, string, string[], string[]])[] = [
-    ['a model on disk', contextOf('model:qwen', { downloaded: [model()] }), ['loadModel'], ['loadModel', 'revealModelFile', 'copyModelId', 'deleteModel']],
-    ['a loaded model on disk', contextOf('model:qwen', { downloaded: [model()], running: [running()] }), [], ['unloadModel', 'revealModelFile', 'copyModelId', 'deleteModel']],
-    ['a running model', contextOf('running:qwen', { downloaded: [model()], running: [running()] }), ['unloadModel'], ['unloadModel', 'revealModelFile', 'copyModelId', 'deleteModel']],
-    ['the starter model', contextOf('model:jan-guide', { downloaded: [starter] }), ['loadModel'], ['loadModel', 'revealModelFile', 'copyModelId']],
-    ['an added file', contextOf('model:qwen', { downloaded: [model({ source: 'file' })] }), ['loadModel'], ['loadModel', 'revealModelFile', 'copyModelId', 'forgetModel']],
+    ['a model on disk', contextOf('model:qwen', { downloaded: [model()] }), ['loadModel'], ['loadModel', 'modelSettings', 'revealModelFile', 'copyModelId', 'deleteModel']],
+    ['a loaded model on disk', contextOf('model:qwen', { downloaded: [model()], running: [running()] }), [], ['unloadModel', 'modelSettings', 'revealModelFile', 'copyModelId', 'deleteModel']],
+    ['a running model', contextOf('running:qwen', { downloaded: [model()], running: [running()] }), ['unloadModel'], ['unloadModel', 'modelSettings', 'revealModelFile', 'copyModelId', 'deleteModel']],
+    ['the starter model', contextOf('model:jan-guide', { downloaded: [starter] }), ['loadModel'], ['loadModel', 'modelSettings', 'revealModelFile', 'copyModelId']],
+    ['an added file', contextOf('model:qwen', { downloaded: [model({ source: 'file' })] }), ['loadModel'], ['loadModel', 'modelSettings', 'revealModelFile', 'copyModelId', 'forgetModel']],
     ['a running download', contextOf('download:d1', { downloads: [download()] }), ['cancelDownload'], ['cancelDownload', 'discardDownload']],
     ['a paused download', contextOf('download:d1', { downloads: [download({ status: 'paused' })] }), ['resumeDownload', 'discardDownload'], ['resumeDownload', 'discardDownload']],
     ['a failed download', contextOf('download:d1', { downloads: [download({ status: 'failed' })] }), ['resumeDownload', 'discardDownload'], ['resumeDownload', 'discardDownload']],
     ['a recommendation', contextOf('available:llama', { downloaded: [starter], available: [available()] }), ['downloadModel'], ['downloadModel']],
-    ['a model that is always ready', contextOf('backend:acme:gpt', { inference: [inferenceModel()] }), [], ['copyModelId']],
-    ['a backend’s model to load', contextOf('backend:acme:gpt', { inference: [inferenceModel({ loaded: false })] }), ['loadModel'], ['loadModel', 'copyModelId']],
+    ['a model that is always ready', contextOf('backend:acme:gpt', { inference: [inferenceModel()] }), [], ['modelSettings', 'copyModelId']],
+    ['a backend’s model to load', contextOf('backend:acme:gpt', { inference: [inferenceModel({ loaded: false })] }), ['loadModel'], ['loadModel', 'modelSettings', 'copyModelId']],
     ['a group', 'group', [], []],
   ];
   for (const [what, contextValue, inline, menu] of cases) {
