@@ -9,7 +9,7 @@ import type { DownloadEventMessage, DownloadJob } from '../protocol/downloadProt
 import { GuardedFetch } from './downloaderFetch';
 import { checkRoom, diskFull, ensureFolders, hashFile, install, UnfinishedDownload } from './downloaderFiles';
 import { planDownload, type DownloadPlan } from './downloaderPlan';
-import { checkModelFile } from './modelFileCheck';
+import { checkDownloadedFile } from './modelFileCheck';
 
 const progressMs = 200;
 const housekeepingMs = 1_000;
@@ -247,7 +247,7 @@ export class DownloadJobRun {
 
   async #checkModel(file: string, part: number): Promise<void> {
     try {
-      await checkModelFile(file);
+      await checkDownloadedFile(file);
     } catch (error) {
       // Later parts of a split model are checked too, but are no whole language model.
       if (part > 0 && isJanError(error, 'model-invalid') && isPartRefusal(error)) {

@@ -1,11 +1,16 @@
-// A look at a model file before native code sees it: is it there, is it a whole GGUF, is it a language model?
+// A look at a model file before native code sees it: is it there, is it a whole GGUF, is it a language model, and
+// one that will not end the process?
 // Must not know: llama.cpp.
 
 import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isJanError, JanError } from '../common/errors';
 import { checkIsLanguageModel } from '../common/gguf/describeModel';
+import { invalidGguf } from '../common/gguf/byteCursor';
+import { checkCanRun, ModelFacts } from '../common/gguf/checkModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader, type GgufHeader } from '../common/gguf/readGgufHeader';
+import { parseSplitName } from '../common/gguf/splitName';
 
 export interface CheckedModelFile {
   /** Bytes. */
@@ -13,8 +18,30 @@ export interface CheckedModelFile {
   readonly header: GgufHeader;
 }
 
-/** @throws JanError `model-file-missing`, `model-invalid` */
+/**
+ * Is this a language model that llama.cpp can load and run?
+ * @throws JanError `model-file-missing`, `model-invalid`
+ */
 export async function checkModelFile(path: string): Promise<CheckedModelFile> {
+  return inspect(path, (header, facts) => {
+    checkIsLanguageModel(header);
+    const named = parseSplitName(basename(path));
+    if (header.split !== undefined && (named?.count !== header.split.count || named.part !== 1)) {
+      throw invalidGguf(`it is the first of ${header.split.count} parts, and its name does not say where the others are`);
+    }
+    checkCanRun(header, facts);
+  });
+}
+
+/**
+ * The same for a file that was just downloaded, and may be a part of a model: whether it runs shows when it is loaded.
+ * @throws JanError `model-file-missing`, `model-invalid`
+ */
+export async function checkDownloadedFile(path: string): Promise<CheckedModelFile> {
+  return inspect(path, checkIsLanguageModel);
+}
+
+async function inspect(path: string, check: (header: GgufHeader, facts: ModelFacts) => void): Promise<CheckedModelFile> {
   let file;
   try {
     file = await open(path, 'r');
@@ -30,8 +57,9 @@ export async function checkModelFile(path: string): Promise<CheckedModelFile> {
     if (!stats.isFile()) {
       throw new JanError('model-invalid', `${path} is no file. Choose the model's GGUF file.`, { details: { path } });
     }
-    const header = await readGgufHeader(createHandleReader(file, stats.size));
-    checkIsLanguageModel(header);
+    const facts = new ModelFacts();
+    const header = await readGgufHeader(createHandleReader(file, stats.size), facts);
+    check(header, facts);
     return { size: stats.size, header };
   } catch (error) {
     if (isJanError(error)) {

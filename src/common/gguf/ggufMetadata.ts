@@ -20,6 +20,20 @@ export interface GgufLongString {
 
 export type GgufValue = GgufScalar | GgufArray | GgufLongString;
 
+/** Sees what is not kept. */
+export interface MetadataVisitor extends VocabularyVisitor {
+  /** @param type one of ggufValueType, of every entry */
+  entry(key: string, type: number): void;
+}
+
+/** Sees a vocabulary, which is too large to keep. */
+export interface VocabularyVisitor {
+  /** An entry of the vocabulary; the bytes are valid during the call only. */
+  token(index: number, bytes: Uint8Array): void;
+  /** What kind of token one is: llama.cpp's numbers. */
+  tokenType(index: number, type: number): void;
+}
+
 const keyDecoder = new TextDecoder('utf-8', { fatal: true });
 const textDecoder = new TextDecoder('utf-8');
 
@@ -29,7 +43,10 @@ export class GgufMetadataReader {
   /** llama.cpp accepts the alignment as uint32 only. */
   alignmentType: number | undefined;
 
-  constructor(private readonly cursor: ByteCursor) {}
+  constructor(
+    private readonly cursor: ByteCursor,
+    private readonly visitor?: MetadataVisitor,
+  ) {}
 
   async read(count: number): Promise<ReadonlyMap<string, GgufValue>> {
     const { cursor } = this;
@@ -48,6 +65,7 @@ export class GgufMetadataReader {
       if (key === 'general.alignment') {
         this.alignmentType = type;
       }
+      this.visitor?.entry(key, type);
       this.#metadata.set(key, type === ggufValueType.array ? await this.#array(key) : await this.#value(type, key));
     }
     return this.#metadata;
@@ -95,6 +113,19 @@ export class GgufMetadataReader {
     if (length > ggufLimits.arrayElements || length * elementBytes > cursor.remaining) {
       throw invalidGguf('a list in its metadata is longer than possible', { key: key.slice(0, 200), length });
     }
+    if (this.visitor !== undefined && isString && key === 'tokenizer.ggml.tokens') {
+      await this.#visitTokens(length, this.visitor);
+      return { elementType, length };
+    }
+    if (this.visitor !== undefined && elementType === ggufValueType.int32 && key === 'tokenizer.ggml.token_type') {
+      for (let i = 0; i < length; i++) {
+        if (!cursor.has(4)) {
+          await cursor.need(4);
+        }
+        this.visitor.tokenType(i, cursor.int32());
+      }
+      return { elementType, length };
+    }
     if (length > ggufKept.arrayElements || !this.#keep(length * elementBytes)) {
       await this.#skipArray(isString, length, elementBytes);
       return { elementType, length };
@@ -122,6 +153,23 @@ export class GgufMetadataReader {
         throw invalidGguf('a text in its metadata is longer than possible', { length: bytes });
       }
       cursor.skip(bytes);
+    }
+  }
+
+  async #visitTokens(length: number, visitor: VocabularyVisitor): Promise<void> {
+    const { cursor } = this;
+    for (let i = 0; i < length; i++) {
+      if (!cursor.has(8)) {
+        await cursor.need(8);
+      }
+      const bytes = cursor.length64();
+      if (bytes > ggufKept.stringBytes) {
+        throw invalidGguf('a token is longer than possible', { length: bytes });
+      }
+      if (!cursor.has(bytes)) {
+        await cursor.need(bytes);
+      }
+      visitor.token(i, cursor.bytes(bytes));
     }
   }
 

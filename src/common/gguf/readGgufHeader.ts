@@ -12,7 +12,7 @@ import {
   ggufTensorTypes,
   ggufValueType,
 } from './ggufFormat';
-import { decodeGgufKey, GgufMetadataReader, type GgufArray, type GgufValue } from './ggufMetadata';
+import { decodeGgufKey, GgufMetadataReader, type GgufArray, type GgufValue, type MetadataVisitor } from './ggufMetadata';
 
 export interface GgufHeader {
   /** 2 or 3. */
@@ -45,12 +45,18 @@ export interface GgufHeader {
   readonly dataOffset: number;
 }
 
+/** Sees what a header holds and this reader does not keep. May throw JanError `model-invalid`. */
+export interface HeaderVisitor extends MetadataVisitor {
+  /** @param type a ggml_type that is known */
+  tensor(name: string, shape: readonly number[], type: number): void;
+}
+
 /** Smallest possible records: what a count must leave room for. */
 const minimumEntryBytes = 8 + 1 + 4 + 1;
 const minimumTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
 
 /** @throws JanError `model-invalid`, saying what is wrong; nothing else, whatever the bytes. */
-export async function readGgufHeader(reader: RandomAccessReader): Promise<GgufHeader> {
+export async function readGgufHeader(reader: RandomAccessReader, visitor?: HeaderVisitor): Promise<GgufHeader> {
   const cursor = new ByteCursor(reader, ggufLimits.headerBytes);
   if (reader.size < 24) {
     throw invalidGguf('it is too short');
@@ -71,10 +77,10 @@ export async function readGgufHeader(reader: RandomAccessReader): Promise<GgufHe
   checkCount('metadata entries', entryCount, ggufLimits.metadataEntries, minimumEntryBytes, cursor);
   checkCount('tensors', tensorCount, ggufLimits.tensors, minimumTensorBytes, cursor);
 
-  const metadataReader = new GgufMetadataReader(cursor);
+  const metadataReader = new GgufMetadataReader(cursor, visitor);
   const metadata = await metadataReader.read(entryCount);
   const alignment = readAlignment(metadata, metadataReader.alignmentType);
-  const tensors = await readTensors(cursor, tensorCount, alignment);
+  const tensors = await readTensors(cursor, tensorCount, alignment, visitor);
   const dataOffset = Math.ceil(cursor.position / alignment) * alignment;
   if (tensorCount > 0 && tensors.dataBytes > BigInt(Math.max(0, reader.size - dataOffset))) {
     throw invalidGguf('it is shorter than its tensors say', {
@@ -108,7 +114,7 @@ interface TensorTotals {
   readonly weightsByType: ReadonlyMap<number, bigint>;
 }
 
-async function readTensors(cursor: ByteCursor, count: number, alignment: number): Promise<TensorTotals> {
+async function readTensors(cursor: ByteCursor, count: number, alignment: number, visitor?: HeaderVisitor): Promise<TensorTotals> {
   const names = new Set<string>();
   const weightsByType = new Map<number, bigint>();
   const alignmentBig = BigInt(alignment);
@@ -135,6 +141,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number)
       throw invalidGguf('a tensor has an impossible number of dimensions', { tensor: name, dimensions });
     }
     await cursor.need(dimensions * 8 + 12);
+    const shape: number[] = [];
     let elements = 1n;
     let rowLength = 0n;
     for (let d = 0; d < dimensions; d++) {
@@ -146,6 +153,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number)
         rowLength = extent;
       }
       elements *= extent;
+      shape.push(Number(extent));
     }
     const type = cursor.uint32();
     const layout = ggufTensorTypes[type];
@@ -167,6 +175,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number)
     dataBytes = offset + size;
     expectedOffset = ((dataBytes + alignmentBig - 1n) / alignmentBig) * alignmentBig;
     weights += elements;
+    visitor?.tensor(name, shape, type);
     weightsByType.set(type, (weightsByType.get(type) ?? 0n) + elements);
   }
   return { dataBytes, weights, weightsByType };

@@ -1,0 +1,207 @@
+// Is this language model one that llama.cpp can load and run, or one that would end its process?
+// Each rule stands for a check of llama.cpp that aborts, or for arithmetic that it does not check (llama.cpp, src/
+// llama-vocab.cpp, llama-model.cpp, models/*.cpp). Architectures that are not named here meet the general rules only.
+// Must not know: Node, the store, how a header is read.
+
+import { invalidGguf } from './byteCursor';
+import { ggufTensorTypes, ggufValueType } from './ggufFormat';
+import type { GgufArray, GgufValue } from './ggufMetadata';
+import type { GgufHeader, HeaderVisitor } from './readGgufHeader';
+import { VocabularyFacts } from './vocabularyFacts';
+
+export interface TensorFacts {
+  readonly shape: readonly number[];
+  readonly type: number;
+}
+
+/** Give it to readGgufHeader, then to checkCanRun. */
+export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
+  readonly tensors = new Map<string, TensorFacts>();
+  readonly types = new Map<string, number>();
+
+  entry(key: string, type: number): void {
+    this.types.set(key, type);
+  }
+
+  tensor(name: string, shape: readonly number[], type: number): void {
+    this.tensors.set(name, { shape, type });
+  }
+}
+
+const tokenizers = new Set(['llama', 'gpt2', 'bert', 't5', 'rwkv', 'plamo2', 'gemma4', 'hybriddna', 'whitespace']);
+/** LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS */
+const layerLimit = 512;
+const expertLimit = 1024;
+const float32 = 0;
+
+/** @throws JanError `model-invalid`, saying what is wrong. */
+export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
+  for (const key of ['split.count', 'split.no']) {
+    const type = facts.types.get(key);
+    if (type !== undefined && type !== ggufValueType.uint16) {
+      throw invalidGguf('its place in a split model is no 16-bit number', { key, type });
+    }
+  }
+  checkVocabulary(header, facts);
+  checkNumbers(header);
+  checkTensorTypes(facts);
+  if (header.architecture === 'llama') {
+    checkLlama(header, facts);
+  }
+}
+
+function checkVocabulary(header: GgufHeader, facts: ModelFacts): void {
+  const { metadata, architecture = '' } = header;
+  const tokenizer = metadata.get('tokenizer.ggml.model');
+  if (typeof tokenizer !== 'string' || !tokenizers.has(tokenizer)) {
+    throw invalidGguf('it has no tokenizer that is known', { tokenizer });
+  }
+  const size = header.vocabularySize ?? 0;
+  if (size === 0) {
+    throw invalidGguf('its vocabulary is empty');
+  }
+  if (facts.duplicate !== undefined) {
+    throw invalidGguf('a token stands in its vocabulary twice', { token: facts.duplicate });
+  }
+  for (const key of ['scores', 'token_type']) {
+    const list = metadata.get(`tokenizer.ggml.${key}`);
+    if (list !== undefined && (!isArray(list) || list.length < size)) {
+      throw invalidGguf('a list beside its vocabulary is too short', { key: `tokenizer.ggml.${key}` });
+    }
+  }
+  if (tokenizer === 'rwkv' && !architecture.includes('rwkv')) {
+    throw invalidGguf('its tokenizer is for RWKV models only', { architecture });
+  }
+  if (tokenizer === 'bert' && !architecture.includes('bert')) {
+    throw invalidGguf('its tokenizer is for encoders only', { architecture });
+  }
+  if (facts.namelessByteToken !== undefined || (tokenizer === 'bert' && facts.hasByteTokens)) {
+    throw invalidGguf('a token stands for a byte and does not say which', { token: facts.namelessByteToken });
+  }
+  if (tokenizer === 'llama' && !facts.spellsAllBytes) {
+    throw invalidGguf('its vocabulary has no tokens for some bytes');
+  }
+  checkAddedTokens(metadata, tokenizer, size);
+}
+
+/** A token that llama.cpp must put before or after a text has to be one: what is out of range, it takes for none. */
+function checkAddedTokens(metadata: ReadonlyMap<string, GgufValue>, tokenizer: string, size: number): void {
+  const usual: Readonly<Partial<Record<string, readonly [number, number]>>> = {
+    llama: [1, 2], plamo2: [1, 2], gpt2: [11, 11], hybriddna: [11, 11], whitespace: [11, 11], t5: [-1, 1], bert: [101, -1],
+  };
+  for (const [place, name] of ['bos', 'eos'].entries()) {
+    const given = metadata.get(`tokenizer.ggml.${name}_token_id`);
+    const id = typeof given === 'number' && given < size ? given : (usual[tokenizer]?.[place] ?? -1);
+    if (metadata.get(`tokenizer.ggml.add_${name}_token`) === true && (id < 0 || id >= size)) {
+      throw invalidGguf('a token that begins or ends each text is not in its vocabulary', { key: `tokenizer.ggml.${name}_token_id` });
+    }
+  }
+}
+
+function checkNumbers(header: GgufHeader): void {
+  const { metadata, architecture, blockCount } = header;
+  const count = (key: string): number => {
+    const value = metadata.get(`${architecture}.${key}`);
+    const values = isArray(value) ? (value.values ?? []) : [value];
+    return Math.max(0, ...values.filter((one): one is number => typeof one === 'number'));
+  };
+  if (blockCount === undefined || blockCount < 1 || blockCount > layerLimit) {
+    throw invalidGguf('it claims an impossible number of layers', { blockCount });
+  }
+  if ((header.contextLength ?? 0) < 1 || (header.embeddingLength ?? 0) < 1) {
+    throw invalidGguf('it does not say how wide it is and how long its context');
+  }
+  const experts = count('expert_count');
+  const used = count('expert_used_count');
+  const groups = count('expert_group_count');
+  const groupsUsed = count('expert_group_used_count');
+  // HunYuan's dense models say 1 expert, which llama.cpp takes for none.
+  const dense = experts === 0 || (experts === 1 && architecture?.startsWith('hunyuan') === true);
+  const groupsFit = groups <= 1 || (experts % groups === 0 && groupsUsed > 0 && groupsUsed < groups);
+  if (dense ? experts === 0 && (used > 0 || groups > 0) : experts > expertLimit || used < 1 || used > experts || groups >= experts || !groupsFit) {
+    throw invalidGguf('its numbers of experts do not fit each other', { experts, used, groups });
+  }
+  if (count('nextn_predict_layers') > blockCount) {
+    throw invalidGguf('it predicts with more layers than it has');
+  }
+  const scaling = metadata.get(`${architecture}.rope.scaling.type`);
+  if (scaling !== undefined && !['none', 'linear', 'yarn', 'longrope'].includes(scaling as string)) {
+    throw invalidGguf('it stretches its context in a way that is not known', { scaling });
+  }
+  for (const [key, value] of metadata) {
+    if (typeof value === 'number' && !Number.isFinite(value) && /^[^.]+\.(rope|attention)\./.test(key)) {
+      throw invalidGguf('a number in its metadata is infinite or none', { key: key.slice(0, 200) });
+    }
+    if (/^[^.]+\.attention\.(layer_norm_(rms_)?|group_norm_)epsilon$/.test(key) && !(typeof value === 'number' && value >= 0)) {
+      throw invalidGguf('a number in its metadata is negative or none', { key: key.slice(0, 200) });
+    }
+  }
+  for (const key of ['rope.freq_base', 'rope.scaling.factor', 'rope.scale_linear']) {
+    const value = metadata.get(`${architecture}.${key}`);
+    if (typeof value === 'number' && value < 0) {
+      throw invalidGguf('a number in its metadata is negative', { key });
+    }
+  }
+}
+
+/** llama.cpp adds and multiplies with norms and biases as they are, which works with floats only. */
+function checkTensorTypes(facts: ModelFacts): void {
+  for (const [name, { type, shape }] of facts.tensors) {
+    const isFlat = shape.slice(1).every((extent) => extent === 1);
+    if (type !== float32 && isFlat && /(\.bias|norm(_\d)?\.weight|rope_freqs\.weight)$/.test(name)) {
+      throw invalidGguf('a norm or a bias is not stored as 32-bit floats', { tensor: name, type: ggufTensorTypes[type]?.name });
+    }
+  }
+}
+
+function checkLlama(header: GgufHeader, facts: ModelFacts): void {
+  const { metadata, split, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0, headCount: heads } = header;
+  if (metadata.get('llama.attention.head_count') !== undefined && heads === undefined) {
+    return; // Its layers differ: llama.cpp's own checks have to do.
+  }
+  if (heads === undefined || heads < 1 || (header.keyLength === undefined && width % heads !== 0)) {
+    throw invalidGguf('its width is not a multiple of its number of attention heads', { width, heads });
+  }
+  const headsKv = header.headCountKv ?? heads;
+  if (typeof headsKv === 'object') {
+    return;
+  }
+  if (headsKv < 1 || headsKv > heads || heads % headsKv !== 0) {
+    throw invalidGguf('its numbers of attention heads do not fit each other', { heads, headsKv });
+  }
+  const headSize = header.keyLength ?? width / heads;
+  const rope = metadata.get('llama.rope.dimension_count') ?? headSize;
+  if (headSize < 1 || headSize % 2 !== 0 || (header.valueLength ?? width / heads) !== headSize || rope !== headSize) {
+    throw invalidGguf('the sizes of its attention heads do not fit each other', { headSize, rope });
+  }
+  const feedForward = metadata.get('llama.feed_forward_length');
+  if (feedForward === undefined || feedForward === 0) {
+    throw invalidGguf('it does not say how wide its feed-forward layers are');
+  }
+  const shapes: (readonly [string, ...number[]])[] = [['token_embd.weight', width, words], ['output_norm.weight', width]];
+  for (let layer = 0; layer < layers; layer++) {
+    const at = (name: string): string => `blk.${layer}.${name}.weight`;
+    shapes.push([at('attn_norm'), width], [at('ffn_norm'), width], [at('attn_output'), headSize * heads, width]);
+    if (!facts.tensors.has(at('attn_qkv'))) {
+      shapes.push([at('attn_q'), width, headSize * heads], [at('attn_k'), width, headSize * headsKv], [at('attn_v'), width, headSize * headsKv]);
+    }
+    if (typeof feedForward === 'number' && !facts.tensors.has(at('ffn_gate_inp'))) {
+      shapes.push([at('ffn_gate'), width, feedForward], [at('ffn_up'), width, feedForward], [at('ffn_down'), feedForward, width]);
+    }
+  }
+  for (const [name, ...wanted] of shapes) {
+    const shape = facts.tensors.get(name)?.shape;
+    if (shape === undefined) {
+      // Of a split model the others may hold it.
+      if (split === undefined) {
+        throw invalidGguf('a tensor that it needs is missing', { tensor: name });
+      }
+    } else if (shape.length < wanted.length || shape.some((extent, place) => extent !== (wanted[place] ?? 1))) {
+      throw invalidGguf('a tensor does not have the size that its numbers say', { tensor: name, shape, wanted });
+    }
+  }
+}
+
+function isArray(value: GgufValue | undefined): value is GgufArray {
+  return typeof value === 'object' && 'elementType' in value;
+}

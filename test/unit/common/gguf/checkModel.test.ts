@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { isJanError } from '../../../../src/common/errors';
+import { checkCanRun, ModelFacts } from '../../../../src/common/gguf/checkModel';
+import { readGgufHeader } from '../../../../src/common/gguf/readGgufHeader';
+import { buildGguf, concat, f32, kv, text, u32, u64, type Part, type TensorSpec } from './ggufBuilder';
+
+const int32s = (key: string, values: readonly number[]): Part => concat(text(key), u32(9), u32(5), u64(values.length), ...values.map((value) => u32(value >>> 0)));
+
+/** As kv.strings, for any number. */
+function strings(values: readonly string[]): Part {
+  return Buffer.concat(values.map((value) => text(value)));
+}
+
+function entriesOf(tokens: readonly string[]): Map<string, Part> {
+  const entries = new Map<string, Part>();
+  const add = (key: string, make: (key: string) => Part): unknown => entries.set(key, make(key));
+  add('general.architecture', (key) => kv.string(key, 'llama'));
+  add('llama.context_length', (key) => kv.uint32(key, 64));
+  add('llama.block_count', (key) => kv.uint32(key, 1));
+  add('llama.embedding_length', (key) => kv.uint32(key, 8));
+  add('llama.feed_forward_length', (key) => kv.uint32(key, 16));
+  add('llama.attention.head_count', (key) => kv.uint32(key, 2));
+  add('llama.attention.head_count_kv', (key) => kv.uint32(key, 1));
+  add('llama.attention.layer_norm_rms_epsilon', (key) => kv.float32(key, 1e-5));
+  add('tokenizer.ggml.model', (key) => kv.string(key, 'gpt2'));
+  add('tokenizer.ggml.tokens', (key) => concat(text(key), u32(9), u32(8), u64(tokens.length), strings(tokens)));
+  add('tokenizer.ggml.token_type', (key) => concat(text(key), u32(9), u32(5), u64(tokens.length), new Uint8Array(Int32Array.from(tokens, () => 1).buffer)));
+  return entries;
+}
+
+function tensorsOf(words: number): TensorSpec[] {
+  const layer = (name: string, ...shape: number[]): TensorSpec => ({ name: `blk.0.${name}.weight`, shape });
+  return [
+    { name: 'token_embd.weight', shape: [8, words] }, { name: 'output_norm.weight', shape: [8] },
+    layer('attn_norm', 8), layer('attn_q', 8, 8), layer('attn_k', 8, 4), layer('attn_v', 8, 4), layer('attn_output', 8, 8),
+    layer('ffn_norm', 8), layer('ffn_gate', 8, 16), layer('ffn_up', 8, 16), layer('ffn_down', 16, 8),
+  ];
+}
+
+interface Change {
+  readonly tokens?: readonly string[];
+  readonly set?: Readonly<Record<string, (key: string) => Part>>;
+  readonly without?: string;
+  readonly tensors?: (tensors: TensorSpec[]) => TensorSpec[];
+}
+
+const words = ['a', 'b', 'c', 'ab', 'bc'];
+
+async function check({ tokens = words, set = {}, without, tensors = (all) => all }: Change = {}): Promise<void> {
+  const entries = entriesOf(tokens);
+  for (const [key, make] of Object.entries(set)) {
+    entries.set(key, make(key));
+  }
+  entries.delete(without ?? '');
+  const bytes = buildGguf({ entries: [...entries.values()], tensors: tensors(tensorsOf(Math.max(1, tokens.length))) });
+  const facts = new ModelFacts();
+  const header = await readGgufHeader({ size: bytes.length, read: (offset, length) => Promise.resolve(bytes.slice(offset, offset + length)) }, facts);
+  checkCanRun(header, facts);
+}
+
+const number = (value: number) => (key: string) => kv.uint32(key, value);
+const float = (value: number) => (key: string) => kv.float32(key, value);
+const string = (value: string) => (key: string) => kv.string(key, value);
+const bytesAsTokens = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+
+describe('checkCanRun', () => {
+  it('accepts models that llama.cpp runs', async () => {
+    await check();
+    await check({ tokens: ['', ...words, ''] });
+    await check({ tokens: bytesAsTokens, set: { 'tokenizer.ggml.model': string('llama'), 'tokenizer.ggml.token_type': (key) => int32s(key, bytesAsTokens.map(() => 6)) } });
+    await check({ set: { 'tokenizer.ggml.padding_token_id': number(2 ** 32 - 1) } });
+    await check({ set: { 'split.count': (key) => kv.uint16(key, 1) } });
+    await check({ without: 'tokenizer.ggml.token_type' });
+    await check({ tensors: (all) => [...all, { name: 'output.weight', shape: [8, 5] }] });
+    // Of architectures that are not described here only the general rules are asked.
+    await check({ set: { 'general.architecture': string('other'), 'other.block_count': number(3), 'other.context_length': number(9), 'other.embedding_length': number(9) } });
+  });
+
+  const llamaTokenizer = { 'tokenizer.ggml.model': string('llama') };
+  const refusals: Readonly<Record<string, readonly [RegExp, Change]>> = {
+    'no tokenizer': [/no tokenizer/, { set: { 'tokenizer.ggml.model': string('none') } }],
+    'no vocabulary tokenizer': [/no tokenizer/, { set: { 'tokenizer.ggml.model': string('no_vocab') } }],
+    'a missing tokenizer': [/no tokenizer/, { without: 'tokenizer.ggml.model' }],
+    'an empty vocabulary': [/vocabulary is empty/, { tokens: [] }],
+    'no vocabulary': [/vocabulary is empty/, { without: 'tokenizer.ggml.tokens' }],
+    'a token twice': [/twice/, { tokens: [...words, 'b'] }],
+    'two tokens that are one up to a zero character': [/twice/, { tokens: [...words, 'b\0c'] }],
+    'too few token types': [/too short/, { set: { 'tokenizer.ggml.token_type': (key) => int32s(key, [1]) } }],
+    'too few scores': [/too short/, { set: { 'tokenizer.ggml.scores': (key) => concat(text(key), u32(9), u32(6), u64(1), f32(0)) } }],
+    'a byte token without its byte': [/stands for a byte/, { set: { 'tokenizer.ggml.token_type': (key) => int32s(key, [1, 6, 1, 1, 1]) } }],
+    'bytes that cannot be spelled': [/no tokens for some bytes/, { set: llamaTokenizer, tokens: bytesAsTokens.slice(1) }],
+    'a tokenizer for RWKV': [/RWKV models only/, { set: { 'tokenizer.ggml.model': string('rwkv') } }],
+    'a tokenizer for encoders': [/encoders only/, { set: { 'tokenizer.ggml.model': string('bert') } }],
+    'a first token outside the vocabulary': [/begins or ends/, { set: { 'tokenizer.ggml.add_bos_token': (key) => kv.bool(key, true) } }],
+    'a number of parts of another type': [/16-bit number/, { set: { 'split.count': number(1) } }],
+    'no layers': [/number of layers/, { set: { 'llama.block_count': number(0) } }],
+    'too many layers': [/number of layers/, { set: { 'llama.block_count': number(513) } }],
+    'no context': [/how long its context/, { set: { 'llama.context_length': number(0) } }],
+    'experts that nobody asks': [/numbers of experts/, { set: { 'llama.expert_count': number(4) } }],
+    'more experts used than there are': [/numbers of experts/, { set: { 'llama.expert_count': number(4), 'llama.expert_used_count': number(5) } }],
+    'experts used and none there': [/numbers of experts/, { set: { 'llama.expert_used_count': number(1) } }],
+    'unknown rope scaling': [/stretches its context/, { set: { 'llama.rope.scaling.type': string('x') } }],
+    'an infinite rope base': [/infinite/, { set: { 'llama.rope.freq_base': float(Number.POSITIVE_INFINITY) } }],
+    'a negative rope base': [/negative/, { set: { 'llama.rope.freq_base': float(-1) } }],
+    'an epsilon that is no number': [/infinite or none/, { set: { 'llama.attention.layer_norm_rms_epsilon': float(Number.NaN) } }],
+    'a negative epsilon': [/negative/, { set: { 'llama.attention.layer_norm_rms_epsilon': float(-1) } }],
+    'a norm of 16-bit floats': [/32-bit floats/, { tensors: (all) => all.map((one) => (one.name === 'output_norm.weight' ? { ...one, type: 1 } : one)) }],
+    'a width that its heads do not divide': [/multiple/, { set: { 'llama.attention.head_count': number(3) } }],
+    'no heads': [/multiple/, { set: { 'llama.attention.head_count': number(0) } }],
+    'no heads for keys': [/do not fit/, { set: { 'llama.attention.head_count_kv': number(0) } }],
+    'more heads for keys than for questions': [/do not fit/, { set: { 'llama.attention.head_count_kv': number(4) } }],
+    'rotation of a part of a head': [/do not fit/, { set: { 'llama.rope.dimension_count': number(2) } }],
+    'no width of feed-forward layers': [/feed-forward/, { without: 'llama.feed_forward_length' }],
+    'a missing tensor': [/tensor that it needs/, { tensors: (all) => all.filter(({ name }) => name !== 'blk.0.attn_v.weight') }],
+    'a tensor of another size': [/does not have the size/, { set: { 'llama.feed_forward_length': number(17) } }],
+    'a layer more than there is': [/tensor that it needs/, { set: { 'llama.block_count': number(2) } }],
+  };
+  for (const [what, [words_, change]] of Object.entries(refusals)) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(check(change), (error) => isJanError(error, 'model-invalid') && words_.test(error.message));
+    });
+  }
+
+  it('looks at 150 000 tokens in a moment, and takes none for another', async () => {
+    const tokens = Array.from({ length: 150_000 }, (_, index) => `token ${index.toString(36)}`);
+    const before = process.threadCpuUsage();
+    await check({ tokens });
+    const { user, system } = process.threadCpuUsage(before);
+    console.log(`      ${Math.round((user + system) / 1000)} ms with the making of the file`);
+    await assert.rejects(check({ tokens: [...tokens, tokens[149_999]!] }), /twice/);
+  });
+});
