@@ -2,42 +2,11 @@ import assert from 'node:assert/strict';
 import type { ChatState, MessageItem } from '../../../src/protocol/chatProtocol';
 import { diffState } from '../../../src/ui/chat/stateDiff';
 import { ChatStateCopy } from '../../../webview/chatState';
+import { conversation, message as messageOf, state as stateOf } from './chatFixtures';
 
-const message = (id: string, change: Partial<MessageItem> = {}): MessageItem => ({
-  id,
-  role: 'assistant',
-  content: 'text',
-  reasoning: '',
-  status: 'complete',
-  elsewhere: false,
-  error: null,
-  modelName: 'Guide',
-  stats: null,
-  branch: null,
-  dropped: 0,
-  createdAt: 1,
-  ...change,
-});
-
-const state = (change: Partial<ChatState> = {}): ChatState => ({
-  conversations: [{ id: 'c', name: 'C', updatedAt: 1, answering: false, pinned: false, archived: false, tags: [], folder: null }],
-  history: { filter: { scope: 'all', archived: false, tag: null }, hasFolder: false, tags: [], models: [], loading: false },
-  search: null,
-  title: 'C',
-  reveal: null,
-  hasMoreConversations: false,
-  conversationId: 'c',
-  messages: [message('a'), message('b')],
-  earlier: 0,
-  loading: false,
-  answering: false,
-  hasSettings: false,
-  draft: { text: '', revision: 1 },
-  model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
-  notice: null,
-  undo: null,
-  ...change,
-});
+const message = (id: string, change: Partial<MessageItem> = {}): MessageItem => messageOf(id, 'text', change);
+const state = (change: Partial<ChatState> = {}): ChatState =>
+  stateOf([message('a'), message('b')], { conversations: [conversation('c', { updatedAt: 1 })], ...change });
 
 const changes: Readonly<Record<string, Partial<ChatState>>> = {
   'text added': { messages: [message('a'), message('b', { content: 'text and more' })] },

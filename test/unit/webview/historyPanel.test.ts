@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { conversation, message, state, usePage } from './pageInBrowser';
+import { conversation, message, state } from './chatFixtures';
+import { usePage } from './pageInBrowser';
 
 describe('The page: the list of conversations', function () {
   this.timeout(30_000);

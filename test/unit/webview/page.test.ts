@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { message, pageOrigin as origin, state, usePage } from './pageInBrowser';
+import { message, state } from './chatFixtures';
+import { pageOrigin as origin, usePage } from './pageInBrowser';
 
 const attacks = [
   '<script>isHacked=1</script>',

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import type { ChatState, ConversationItem, MessageItem, ToHost, ToWebview } from '../../../src/protocol/chatProtocol';
+import type { ChatState, ToHost, ToWebview } from '../../../src/protocol/chatProtocol';
 import { createChatHtml } from '../../../src/ui/chat/chatHtml';
 import { createChatStrings } from '../../../src/ui/chat/chatStrings';
 import { untranslated } from '../../../src/ui/localise';
@@ -24,54 +24,6 @@ export const pageOrigin = 'http://chat.test';
 const scripts = pathToFileURL(path.join(root, 'scripts/dev/browser.mjs')).href;
 const { findBrowser } = (await import(scripts)) as { findBrowser: () => string | undefined };
 const browserPath = findBrowser();
-
-export const message = (id: string, content: string, change: Partial<MessageItem> = {}): MessageItem => ({
-  id,
-  role: 'assistant',
-  content,
-  reasoning: '',
-  status: 'complete',
-  elsewhere: false,
-  error: null,
-  modelName: 'Guide',
-  stats: null,
-  branch: null,
-  dropped: 0,
-  createdAt: 1,
-  ...change,
-});
-
-export const conversation = (id: string, change: Partial<ConversationItem> = {}): ConversationItem => ({
-  id,
-  name: id,
-  updatedAt: Date.now(),
-  answering: false,
-  pinned: false,
-  archived: false,
-  tags: [],
-  folder: null,
-  ...change,
-});
-
-export const state = (messages: readonly MessageItem[], change: Partial<ChatState> = {}): ChatState => ({
-  conversations: [conversation('c', { name: 'C' })],
-  history: { filter: { scope: 'all', archived: false, tag: null }, hasFolder: false, tags: [], models: [], loading: false },
-  search: null,
-  title: 'C',
-  reveal: null,
-  hasMoreConversations: false,
-  conversationId: 'c',
-  messages,
-  earlier: 0,
-  loading: false,
-  answering: false,
-  hasSettings: false,
-  draft: { text: '', revision: 1 },
-  model: { id: 'm', name: 'M', remote: false, starter: true, state: 'ready', progress: null },
-  notice: null,
-  undo: null,
-  ...change,
-});
 
 /** A fresh page for each test of the suite that calls this. */
 export interface TestPage {
