@@ -26,6 +26,7 @@ export interface ChatCommands {
   focusInput(): Promise<void>;
   stopAnswer(): Promise<void>;
   setModel(modelId: string): Promise<void>;
+  listAll(): Promise<void>;
 }
 
 export interface CommandsOptions {
@@ -51,7 +52,7 @@ export function registerCommands(options: CommandsOptions): Disposable {
   owned.add(registerModelCommands({ api, log, chatWith }));
   owned.add(registerDownloadCommands({ api, log, chatWith, showModels: () => focusView(viewIds.models) }));
 
-  owned.add(registerConversationCommands({ api, log, currentConversation: options.currentConversation }));
+  owned.add(registerConversationCommands({ api, log, currentConversation: options.currentConversation, onAdded: () => chat.listAll() }));
 
   const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {
     owned.add(registerCommand(id, (() => withErrors(act, log))));

@@ -36,6 +36,8 @@ export interface ChatView extends Disposable {
   stopAnswer(): Promise<void>;
   /** The model of the conversation that is shown, and of new ones. */
   setModel(modelId: string): Promise<void>;
+  /** Lists the conversations of all folders: some were added that belong to none. */
+  listAll(): Promise<void>;
   /** Does anyone see it? */
   isShown(): boolean;
 }
@@ -79,6 +81,7 @@ export function registerChatView(options: ChatViewOptions): ChatView {
       (await loading)?.stopAnswer();
     },
     setModel: async (modelId) => (await controller()).setModel(modelId),
+    listAll: async () => (await controller()).handle({ type: 'filterHistory', filter: { scope: 'all', archived: false, tag: null } }),
     isShown: () => provider.isShown,
     dispose: () => owned.dispose(),
   };

@@ -31,7 +31,8 @@ export async function backUpConversations({ api, log }: BackupOptions): Promise<
   return true;
 }
 
-export async function restoreConversations({ api }: BackupOptions): Promise<void> {
+/** @param options.onAdded conversations were added that may belong to another folder */
+export async function restoreConversations({ api, onAdded }: BackupOptions & { readonly onAdded: () => Promise<void> }): Promise<void> {
   const { l10n } = vscode;
   const folder = await askForFolder(l10n.t('Choose the Folder of a Backup'), l10n.t('Restore What Is Missing'));
   if (folder === undefined) {
@@ -41,6 +42,9 @@ export async function restoreConversations({ api }: BackupOptions): Promise<void
     { location: vscode.ProgressLocation.Notification, title: l10n.t('Restoring conversations') },
     () => api.data.restoreStore(folder),
   );
+  if (conversations > 0) {
+    await onAdded();
+  }
   void vscode.window.showInformationMessage(
     conversations + messages + attachments + models === 0
       ? l10n.t('Nothing was missing: all that this backup holds is here.')

@@ -16,9 +16,11 @@ export interface ConversationCommandsOptions {
   readonly log: Logger;
   /** The conversation that the chat shows, if it exists already. */
   readonly currentConversation: () => string | undefined;
+  /** Conversations were added that belong to no folder, or another one. */
+  readonly onAdded: () => Promise<void>;
 }
 
-export function registerConversationCommands({ api, log, currentConversation }: ConversationCommandsOptions): Disposable {
+export function registerConversationCommands({ api, log, currentConversation, onAdded }: ConversationCommandsOptions): Disposable {
   const owned = new DisposableStore();
   const reports = owned.add(new ReportDocuments());
   owned.add(
@@ -35,14 +37,14 @@ export function registerConversationCommands({ api, log, currentConversation }: 
   owned.add(registerCommand(commandIds.exportAllConversations, () => withErrors(async () => (await import('./exportConversations')).exportConversations({ api, log }, undefined), log)));
   owned.add(
     registerCommand(commandIds.importConversations, (target?: FilesTarget) =>
-      withErrors(async () => (await import('./importConversations')).importConversations({ api, log, reports }, pathsOf(target)), log),
+      withErrors(async () => (await import('./importConversations')).importConversations({ api, log, reports, onAdded }, pathsOf(target)), log),
     ),
   );
   const on = (id: SimpleCommand, act: () => Promise<unknown>): void => {
     owned.add(registerCommand(id, () => withErrors(act, log)));
   };
   on(commandIds.backUpConversations, async () => (await import('./backup')).backUpConversations({ api, log }));
-  on(commandIds.restoreConversations, async () => (await import('./backup')).restoreConversations({ api, log }));
+  on(commandIds.restoreConversations, async () => (await import('./backup')).restoreConversations({ api, log, onAdded }));
   on(commandIds.checkConversations, async () => (await import('./checkConversations')).checkConversations(api, log, reports));
   on(commandIds.deleteOldConversations, async () => (await import('./deleteOld')).deleteOldConversations(api, log));
   return owned;

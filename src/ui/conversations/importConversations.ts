@@ -16,6 +16,8 @@ export interface ImportOptions {
   readonly api: JanApi;
   readonly log: Logger;
   readonly reports: ReportDocuments;
+  /** Conversations were added that belong to no folder, or another one. */
+  readonly onAdded: () => Promise<void>;
 }
 
 /** @param given absolute paths; absent: the user is asked */
@@ -34,6 +36,9 @@ export async function importConversations(options: ImportOptions, given?: readon
   const receipt = await withExchangeProgress(l10n.t('Importing conversations'), ['writing'], (exchange) =>
     api.data.importConversations(preview.id, { ...exchange, changed: answer === 'onlyNew' ? 'skip' : 'copy' }),
   );
+  if (receipt.conversationIds.length > 0) {
+    await options.onAdded();
+  }
   void tellOfEnd(options, preview, receipt);
 }
 
