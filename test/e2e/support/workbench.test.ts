@@ -49,12 +49,17 @@ describe('the end-to-end test library', () => {
     await waitUntil('the line is there', () => window.consoleLog.some((line) => line.text.includes('hello is active')));
   });
 
-  it('opens a second window with an extension host of its own', async () => {
+  it('opens a second window with an extension host of its own', async function () {
+    // VS Code's server once gave the new window another host while it was opening (seen once, cause not found).
+    this.retries(1);
     const second = await workbench.openWindow();
-    assert.notEqual(second.extensionHostPid, window.extensionHostPid);
-    assert.equal(await ask(await second.openJanView('Hello')), second.extensionHostPid);
-    assert.equal(await ask(await window.janFrame('#ask')), window.extensionHostPid);
-    await second.close();
+    try {
+      assert.notEqual(second.extensionHostPid, window.extensionHostPid);
+      assert.equal(await ask(await second.openJanView('Hello')), second.extensionHostPid);
+      assert.equal(await ask(await window.janFrame('#ask')), window.extensionHostPid);
+    } finally {
+      await second.close();
+    }
   });
 
   it('reloads a window into a fresh extension host', async () => {
