@@ -138,9 +138,10 @@ export class Workbench {
   }
 
   #pids(matches: (entry: ProcessEntry) => boolean): number[] {
-    return this.server
-      .processes()
-      .filter(matches)
-      .map((entry) => entry.pid);
+    const all = this.server.processes();
+    // Between fork and exec a child is a copy of its parent, command line and all: an extension host that starts a tool
+    // would look like two.
+    const commands = new Map(all.map(({ pid, command }) => [pid, command.join('\0')]));
+    return all.filter((entry) => matches(entry) && commands.get(entry.ppid) !== entry.command.join('\0')).map((entry) => entry.pid);
   }
 }
