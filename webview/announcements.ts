@@ -17,6 +17,10 @@ export function announcementFor(
   if (!before.answering && after.answering) {
     return strings.announceGenerating;
   }
+  const attached = after.attachments.slice(before.attachments.length).map(({ name }) => name);
+  if (attached.length > 0) {
+    return fill(strings.announceAttached, attached.join(', '));
+  }
   const last = after.messages.at(-1);
   const old = before.messages.find((message) => message.id === last?.id);
   if (last?.role !== 'assistant' || old?.status !== 'streaming' || last.status === 'streaming') {

@@ -5,6 +5,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import { repeat } from 'lit/directives/repeat.js';
 import type { ChatState, ToWebview } from '../src/protocol/chatProtocol';
 import { announcementFor } from './announcements';
+import { watchFileDrops } from './attachments';
 import { ChatStateCopy } from './chatState';
 import { Composer } from './composer';
 import { fill } from './format';
@@ -25,6 +26,7 @@ export class ChatApp extends LitElement {
     announcement: { state: true },
     isAtEnd: { state: true },
     drawnCount: { state: true },
+    isDropping: { state: true },
   };
 
   declare private state: ChatState | undefined;
@@ -33,6 +35,8 @@ export class ChatApp extends LitElement {
   declare private isAtEnd: boolean;
   /** So many of the last messages are on the page; the others follow when there is time. */
   declare private drawnCount: number;
+  /** Files are being dragged over the page. */
+  declare private isDropping: boolean;
   readonly #copy = new ChatStateCopy();
   #scroll: StickyScroll | undefined;
   #isScrollRestored = false;
@@ -47,6 +51,11 @@ export class ChatApp extends LitElement {
     this.announcement = '';
     this.isAtEnd = true;
     this.drawnCount = drawnAtOnce;
+    this.isDropping = false;
+    watchFileDrops({
+      onOver: (isOver) => (this.isDropping = isOver),
+      onDrop: (data) => this.#composer()?.attach(data),
+    });
     onHostMessage((message) => this.#receive(message));
     document.addEventListener('jan-announce', (event) => this.#announce((event as CustomEvent<string>).detail));
     document.addEventListener('keydown', (event) => this.#onKey(event));
@@ -87,11 +96,14 @@ export class ChatApp extends LitElement {
         <jan-composer
           .conversationId=${state.conversationId}
           .draft=${state.draft}
+          .attachments=${state.attachments}
+          .tokens=${state.tokens}
           .model=${state.model}
           .isAnswering=${state.answering}
           .lastText=${state.messages.findLast((message) => message.role === 'user')?.content ?? ''}
         ></jan-composer>
       </main>
+ ${this.isDropping ? html`<div class="drop-hint">${icon('attach')}<span>${strings().dropHint}</span></div>` : nothing}
       <div class="announcer" role="status">${this.announcement}</div>`;
   }
 

@@ -2,8 +2,9 @@
 // Must not know: messages already sent, but for the last one's text.
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { DraftItem, ModelItem } from '../src/protocol/chatProtocol';
-import { fill } from './format';
+import type { AttachmentItem, DraftItem, ModelItem, TokenCountItem } from '../src/protocol/chatProtocol';
+import { attachFrom, attachmentChips } from './attachments';
+import { fill, formatCount } from './format';
 import { postToHost } from './host';
 import { icon, iconButton, progressRing } from './kit';
 import { strings } from './strings';
@@ -15,6 +16,8 @@ export class Composer extends LitElement {
     model: { attribute: false },
     isAnswering: { attribute: false },
     lastText: { attribute: false },
+    attachments: { attribute: false },
+    tokens: { attribute: false },
     text: { state: true },
     isSending: { state: true },
   };
@@ -25,6 +28,8 @@ export class Composer extends LitElement {
   declare isAnswering: boolean;
   /** What ↑ in the empty box brings back. */
   declare lastText: string;
+  declare attachments: readonly AttachmentItem[];
+  declare tokens: TokenCountItem | null;
   declare private text: string;
   /** Sent, and the host has not said anything since: a second Enter would send twice. */
   declare private isSending: boolean;
@@ -34,6 +39,8 @@ export class Composer extends LitElement {
     super();
     this.text = '';
     this.lastText = '';
+    this.attachments = [];
+    this.tokens = null;
     this.isSending = false;
     this.isAnswering = false;
   }
@@ -54,7 +61,7 @@ export class Composer extends LitElement {
 
   /** Sends a text that was not typed. */
   submit(text: string): void {
-    if (text.trim() === '' || this.isAnswering || this.isSending) {
+    if ((text.trim() === '' && this.attachments.length === 0) || this.isAnswering || this.isSending) {
       return;
     }
     this.isSending = true;
@@ -70,8 +77,9 @@ export class Composer extends LitElement {
   }
 
   protected override render(): TemplateResult {
-    const isEmpty = this.text.trim() === '';
+    const isEmpty = this.text.trim() === '' && this.attachments.length === 0;
     return html`<div class="composer">
+      ${attachmentChips(this.attachments, null, (index) => this.#remove(index))}
       <textarea
         rows="1"
         placeholder=${strings().placeholder}
@@ -79,11 +87,17 @@ export class Composer extends LitElement {
         .value=${this.text}
         @input=${(event: InputEvent) => this.#onInput(event)}
         @keydown=${(event: KeyboardEvent) => this.#onKey(event)}
+        @paste=${(event: ClipboardEvent) => this.#onPaste(event)}
       ></textarea>
       <div class="composer-bar">
+        ${iconButton({
+          icon: 'attach',
+          label: strings().attach,
+          onClick: () => postToHost({ type: 'attach', conversationId: this.conversationId }),
+        })}
         ${this.#picker()}
         <span class="spacer"></span>
-        ${this.#place()}
+        ${this.#length()} ${this.#place()}
         ${this.isAnswering
           ? iconButton({
               icon: 'debug-stop',
@@ -128,6 +142,23 @@ export class Composer extends LitElement {
     </button>`;
   }
 
+  /** How much of the model's context this would fill; said by the model itself. */
+  #length(): TemplateResult | typeof nothing {
+    if (this.tokens === null) {
+      return nothing;
+    }
+    const { count, limit } = this.tokens;
+    const language = document.documentElement.lang;
+    const number = (value: number): string => new Intl.NumberFormat(language === '' ? undefined : language).format(value);
+    const isOver = limit !== null && count > limit;
+    const words = limit === null ? fill(strings().tokenCount, number(count)) : fill(strings().tokenCountOf, number(count), number(limit));
+    const hint = isOver ? `${words} ${strings().tokenCountOver}` : words;
+    const short = limit === null ? formatCount(count, language) : `${formatCount(count, language)} / ${formatCount(limit, language)}`;
+    return html`<span class="token-count ${isOver ? 'is-over' : ''}" role="img" title=${hint} aria-label=${hint}>
+      ${isOver ? icon('warning') : nothing}<span>${short}</span>
+    </span>`;
+  }
+
   /** Does what is written leave this machine? Always in sight. */
   #place(): TemplateResult | typeof nothing {
     const { id, remote } = this.model;
@@ -142,6 +173,28 @@ export class Composer extends LitElement {
   #onInput(event: InputEvent): void {
     this.text = (event.target as HTMLTextAreaElement).value;
     postToHost({ type: 'draft', conversationId: this.conversationId, text: this.text });
+  }
+
+  /** Also what was dropped beside the box. */
+  attach(data: DataTransfer): void {
+    void attachFrom(data, this.conversationId);
+  }
+
+  /** The focus goes to the next chip, or back to the box. */
+  #remove(index: number): void {
+    postToHost({ type: 'removeAttachment', conversationId: this.conversationId, index });
+    const buttons = [...this.querySelectorAll<HTMLElement>('.chip .icon-button')];
+    const next = buttons[index + 1] ?? buttons[index - 1] ?? this.querySelector('textarea');
+    next?.focus();
+  }
+
+  /** Text that is copied from an office program comes with a picture of itself: the text is meant. */
+  #onPaste(event: ClipboardEvent): void {
+    const data = event.clipboardData;
+    if (data !== null && data.files.length > 0 && data.getData('text/plain') === '') {
+      event.preventDefault();
+      this.attach(data);
+    }
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -23,6 +23,11 @@ export function formatSpeed(perSecond: number, language?: string): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: perSecond < 10 ? 1 : 0 }).format(perSecond);
 }
 
+/** `840`, `1.2K`, `33K` in the page's language. */
+export function formatCount(count: number, language?: string): string {
+  return new Intl.NumberFormat(language === '' ? undefined : language, { notation: 'compact', maximumFractionDigits: count < 10_000 ? 1 : 0 }).format(count);
+}
+
 /** Words as a reader would count them, in any script. */
 export function countWords(text: string, language?: string): number {
   let words = 0;

@@ -3,6 +3,7 @@
 
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { ChatAction, ChatStrings, MessageItem, ModelItem } from '../src/protocol/chatProtocol';
+import { attachmentChips } from './attachments';
 import { showDone } from './codeBlock';
 import { fill, formatDuration, formatSpeed } from './format';
 import { postToHost } from './host';
@@ -77,7 +78,10 @@ export class MessageView extends LitElement {
         ? this.#editor()
         : html`<div class="bubble-row">
               ${this.#actions()}
-              <div class="bubble"><jan-markdown .source=${message.content}></jan-markdown></div>
+              <div class="bubble">
+                ${message.content === '' ? nothing : html`<jan-markdown .source=${message.content}></jan-markdown>`}
+                ${attachmentChips(message.attachments, message.id)}
+              </div>
             </div>
             ${this.#branches()}`}
     </article>`;

@@ -50,6 +50,25 @@ export interface BranchItem {
   readonly nextId: string | null;
 }
 
+/** A file that goes with a message, or will. */
+export interface AttachmentItem {
+  readonly id: string;
+  /** Text, hostile. */
+  readonly name: string;
+  /** Lines from 1, both included; `null`: the whole file. */
+  readonly range: { readonly startLine: number; readonly endLine: number } | null;
+  readonly kind: 'text' | 'image' | 'other';
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What the next request would fill of the model's context. */
+export interface TokenCountItem {
+  readonly count: number;
+  /** Of the model as it is loaded; `null`: not known. */
+  readonly limit: number | null;
+}
+
 export interface MessageItem {
   readonly id: string;
   readonly role: 'system' | 'user' | 'assistant';
@@ -63,6 +82,7 @@ export interface MessageItem {
   readonly modelName: string;
   readonly stats: MessageStats | null;
   readonly branch: BranchItem | null;
+  readonly attachments: readonly AttachmentItem[];
   /** So many of the oldest messages did not fit into the model's context when this was answered. Known while the window lives. */
   readonly dropped: number;
   /** Unix ms. */
@@ -179,6 +199,10 @@ export interface ChatState {
   /** The conversation has settings of its own. */
   readonly hasSettings: boolean;
   readonly draft: DraftItem;
+  /** What goes with the next message. */
+  readonly attachments: readonly AttachmentItem[];
+  /** `null`: not known, as while the model is not loaded. */
+  readonly tokens: TokenCountItem | null;
   readonly model: ModelItem;
   /** Something outside of any message failed. */
   readonly notice: ErrorItem | null;
@@ -288,6 +312,17 @@ export interface ChatStrings {
   readonly nextBranch: string;
   readonly placeholder: string;
   readonly messageInput: string;
+  readonly attach: string;
+  readonly attachments: string;
+  readonly removeAttachment: string;
+  readonly openAttachment: string;
+  readonly attachmentLines: string;
+  readonly attachmentLine: string;
+  readonly imageHint: string;
+  readonly dropHint: string;
+  readonly tokenCount: string;
+  readonly tokenCountOf: string;
+  readonly tokenCountOver: string;
   readonly send: string;
   readonly stop: string;
   readonly settings: string;
@@ -305,6 +340,7 @@ export interface ChatStrings {
   readonly announceStopped: string;
   readonly announceFailed: string;
   readonly announceCopied: string;
+  readonly announceAttached: string;
   readonly actionRetry: string;
   readonly actionPickModel: string;
   readonly actionDownloadModel: string;
@@ -317,6 +353,11 @@ export interface ChatStrings {
   readonly noEditor: string;
   readonly notSaved: string;
   readonly noModelError: string;
+  readonly attachNotText: string;
+  readonly attachTooLarge: string;
+  readonly attachImageTooLarge: string;
+  readonly attachEmpty: string;
+  readonly attachTooMany: string;
 }
 
 //#endregion
@@ -370,6 +411,15 @@ const conversationId = v.nullable(id);
 const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(100_000));
 const tag = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
 
+/** Of one message. */
+export const maxAttachments = 20;
+/** Bytes. Of a larger file the page sends one byte more, so that the host can say so. */
+export const maxPageFile = 16 * 1024 * 1024;
+const pageFile = v.strictObject({
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(1000)),
+  bytes: v.pipe(v.instance(Uint8Array), v.check((bytes) => bytes.length <= maxPageFile + 1)),
+});
+
 const toHost = v.variant('type', [
   /** The page is up: send strings and state. */
   v.strictObject({ type: v.literal('ready') }),
@@ -378,6 +428,19 @@ const toHost = v.variant('type', [
   v.strictObject({ type: v.literal('send'), conversationId, text }),
   v.strictObject({ type: v.literal('stop') }),
   v.strictObject({ type: v.literal('draft'), conversationId, text }),
+  /** Lets the user choose files to attach. */
+  v.strictObject({ type: v.literal('attach'), conversationId }),
+  /** Files dropped or pasted, with their bytes. */
+  v.strictObject({ type: v.literal('attachFiles'), conversationId, files: v.pipe(v.array(pageFile), v.minLength(1), v.maxLength(maxAttachments)) }),
+  /** Files of the workspace, dragged from the explorer or an editor's tab. */
+  v.strictObject({
+    type: v.literal('attachUris'),
+    conversationId,
+    uris: v.pipe(v.array(v.pipe(v.string(), v.maxLength(8192))), v.minLength(1), v.maxLength(maxAttachments)),
+  }),
+  v.strictObject({ type: v.literal('removeAttachment'), conversationId, index: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
+  /** `messageId` null: one of the next message. */
+  v.strictObject({ type: v.literal('openAttachment'), messageId: v.nullable(id), index: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
   v.strictObject({ type: v.literal('newConversation') }),
   v.strictObject({ type: v.literal('openConversation'), id }),
   v.strictObject({ type: v.literal('renameConversation'), id, name: v.pipe(v.string(), v.maxLength(500)) }),

@@ -6,6 +6,8 @@ import type { JanApi } from '../api/jan';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForModel } from './askForModel';
+import { registerAttachCommands } from './attachCommands';
+import type { FoundFile } from './chat/composer/attachable';
 import { chooseProvider } from './chooseProvider';
 import { registerConversationCommands } from './conversations/conversationCommands';
 import { copyEndpoint } from './copyEndpoint';
@@ -27,6 +29,7 @@ export interface ChatCommands {
   stopAnswer(): Promise<void>;
   setModel(modelId: string): Promise<void>;
   listAll(): Promise<void>;
+  attach(find: () => Promise<readonly FoundFile[]>): Promise<void>;
 }
 
 export interface CommandsOptions {
@@ -52,6 +55,7 @@ export function registerCommands(options: CommandsOptions): Disposable {
   owned.add(registerModelCommands({ api, log, chatWith }));
   owned.add(registerDownloadCommands({ api, log, chatWith, showModels: () => focusView(viewIds.models) }));
 
+  owned.add(registerAttachCommands({ log, attach: (find) => chat.attach(find) }));
   owned.add(registerConversationCommands({ api, log, currentConversation: options.currentConversation, onAdded: () => chat.listAll() }));
 
   const on = <C extends CommandId>(id: C, act: () => PromiseLike<unknown>): void => {

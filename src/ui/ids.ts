@@ -7,6 +7,8 @@ export const viewContainerId = 'jan';
 export const viewIds = { chat: 'jan.chat', models: 'jan.models' } as const;
 export const walkthroughId = 'jan.gettingStarted';
 export const languageModelVendor = 'jan';
+/** Of attached files when they are opened. */
+export const attachmentScheme = 'jan-attachment';
 
 /** Commands of the palette and of menus. A handler's signature is in {@link CommandSignatures}. */
 export const commandIds = {
@@ -36,6 +38,9 @@ export const commandIds = {
   chooseProvider: 'jan.chooseProvider',
   setHubToken: 'jan.setHubToken',
   conversationSettings: 'jan.conversationSettings',
+  attachFiles: 'jan.attachFiles',
+  addSelectionToChat: 'jan.addSelectionToChat',
+  addFileToChat: 'jan.addFileToChat',
   exportConversation: 'jan.exportConversation',
   exportAllConversations: 'jan.exportAllConversations',
   importConversations: 'jan.importConversations',
@@ -93,6 +98,9 @@ export interface CommandSignatures {
   [commandIds.chooseProvider]: () => Promise<void>;
   [commandIds.setHubToken]: () => Promise<void>;
   [commandIds.conversationSettings]: () => Promise<void>;
+  [commandIds.attachFiles]: () => Promise<void>;
+  [commandIds.addSelectionToChat]: () => Promise<void>;
+  [commandIds.addFileToChat]: (target?: FilesTarget, all?: FilesTarget) => Promise<void>;
   [commandIds.exportConversation]: (target?: ConversationTarget) => Promise<void>;
   [commandIds.exportAllConversations]: () => Promise<void>;
   [commandIds.importConversations]: (target?: FilesTarget) => Promise<void>;
@@ -129,9 +137,9 @@ export interface SettingTypes {
   [settingIds.temperature]: number;
   /** 0: off. */
   [settingIds.retentionDays]: number;
-  /** Absolute path. Empty: the extension's own storage. */
   /** Model id → its settings; unchecked. */
   [settingIds.modelSettings]: Readonly<Record<string, unknown>>;
+  /** Absolute path. Empty: the extension's own storage. */
   [settingIds.modelsDirectory]: string;
   [settingIds.hubUrl]: string;
   /** 0: any free one. */

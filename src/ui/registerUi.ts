@@ -7,6 +7,7 @@ import type { JanApi } from '../api/jan';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { registerChatView } from './chat/chatView';
+import { registerAttachmentFiles } from './chat/composer/attachmentFiles';
 import { FileMemory } from './chat/fileMemory';
 import { keptConversation } from './chat/keptConversation';
 import { pickModel, registerCommands } from './commands';
@@ -46,6 +47,7 @@ export function registerUi({ api, log, context, endpointTokens }: UiOptions): Ui
       pickModel: (current) => pickModel(api, current),
     }),
   );
+  owned.add(registerAttachmentFiles(api.data));
   const tree = owned.add(new ModelTree({ api, log }));
   owned.add(registerStatusBar({ api, log }));
   owned.add(

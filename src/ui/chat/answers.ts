@@ -4,7 +4,7 @@
 import type { Conversation, JanApi, Message } from '../../api/jan';
 import type { Logger } from '../../common/log';
 import type { Disposable } from '../../common/lifecycle';
-import { attachedTexts } from './attachedText';
+import { attachedTexts } from './composer/attachedText';
 import { createChatRequest, type ChatSettings } from './chatRequest';
 import { Generation } from './generation';
 import { messageOfGeneration } from './messageItems';

@@ -12,12 +12,16 @@ import type { ChatSettings } from './chatRequest';
 import { commandIds } from '../ids';
 import { commandOfAction, safeUrl, type ChatSurroundings } from './chatSurroundings';
 import { ConversationLibrary } from './conversationLibrary';
-import { Drafts, type ChatMemory } from './drafts';
+import type { FoundFile } from './composer/attachable';
+import { ComposerBox } from './composer/composerBox';
+import { Drafts, type ChatMemory } from './composer/drafts';
+import { PendingAttachments } from './composer/pendingAttachments';
 import { actionsForNotice } from './errorActions';
 import { ModelStatus } from './modelStatus';
 import { OpenConversation } from './openConversation';
 import { Questions } from './questions';
 import { StatePublisher, type AttachedPage } from './statePublisher';
+import { StoreFollower } from './storeFollower';
 
 export interface ChatControllerOptions {
   readonly api: JanApi;
@@ -31,34 +35,32 @@ export interface ChatControllerOptions {
   readonly times?: Partial<typeof defaultTimes>;
 }
 
-const defaultTimes = { frame: 24, flush: 250, undo: 10_000, refresh: 150, drafts: 400 };
+const defaultTimes = { frame: 24, flush: 250, undo: 10_000, refresh: 150, drafts: 400, count: 500 };
 
 export class ChatController implements Disposable {
   readonly #owned = new DisposableStore();
   readonly #times: typeof defaultTimes;
   readonly #publisher: StatePublisher;
-  readonly #drafts: Drafts;
+  readonly #composer: ComposerBox;
   readonly #library: ConversationLibrary;
   readonly #answers: Answers;
   readonly #models: ModelStatus;
   readonly #open: OpenConversation;
   readonly #questions: Questions;
   readonly #folder: string | undefined;
-  /** Told by events, not read yet. */
-  readonly #changedIds = new Set<string>();
   #reveal: RevealItem | null = null;
   /** Was open when it was deleted here. */
   #deletedOpen: string | undefined;
   #isLoading = true;
   #notice: ErrorItem | null = null;
   #isAnswering = false;
-  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: ChatControllerOptions) {
     const { api, log, memory } = options;
     this.#times = { ...defaultTimes, ...options.times };
     this.#publisher = this.#owned.add(new StatePublisher(() => this.#state(), this.#times.frame));
-    this.#drafts = this.#owned.add(new Drafts(memory, this.#times.drafts));
+    const drafts = this.#owned.add(new Drafts(memory, this.#times.drafts));
+    const pending = new PendingAttachments(memory);
     const changed = (): void => this.#changed();
     this.#folder = options.surroundings.folder();
     this.#library = this.#owned.add(
@@ -85,31 +87,56 @@ export class ChatController implements Disposable {
     this.#open = new OpenConversation({
       api,
       memory,
-      drafts: this.#drafts,
+      drafts,
       writingIn: (id) => this.#answers.get(id)?.messageId,
-      onChange: changed,
+      onChange: () => {
+        changed();
+        this.#composer.recount();
+      },
     });
+    this.#composer = this.#owned.add(
+      new ComposerBox({
+        api,
+        strings: options.strings,
+        surroundings: options.surroundings,
+        drafts,
+        pending,
+        open: this.#open,
+        models: this.#models,
+        settings: options.settings,
+        isIdle: () => this.#publisher.isAttached && !this.#answers.isAnswering(this.#open.id),
+        countDelayMs: this.#times.count,
+        onChange: changed,
+      }),
+    );
     this.#questions = new Questions({
       api,
       log,
       strings: options.strings,
       folder: this.#folder,
-      drafts: this.#drafts,
+      drafts,
+      pending,
       answers: this.#answers,
       models: this.#models,
       open: this.#open,
       onAsk: () => (this.#notice = null),
       onMessage: (message) => this.#put(message, true),
       onUpdate: (conversation) => this.#update(conversation),
-      onAnswered: async ({ id }) => (this.#publisher.isAttached ? this.#library.list.refresh([id]) : undefined),
+      onAnswered: async ({ id }) => {
+        this.#composer.recount();
+        return this.#publisher.isAttached ? this.#library.list.refresh([id]) : undefined;
+      },
     });
-    this.#owned.add(api.onDidChangeConversations((event) => this.#onConversations(event.kind, event.ids)));
     this.#owned.add(
-      api.onDidChangeMessages((event) => {
-        if (event.conversationId === this.#open.id && !this.#answers.isWriting(event.ids)) {
-          this.#open.isStale = true;
-          this.#refreshSoon();
-        }
+      new StoreFollower({
+        api,
+        delayMs: this.#times.refresh,
+        answers: this.#answers,
+        library: this.#library,
+        open: this.#open,
+        isShown: () => this.#publisher.isAttached,
+        onDeleted: () => this.#show(null),
+        onError: (error) => this.#report(error),
       }),
     );
     this.#owned.add(
@@ -118,6 +145,7 @@ export class ChatController implements Disposable {
         this.#models.setEngine(state);
         if (this.#models.item(this.#modelId).state !== known) {
           this.#refreshModels();
+          this.#composer.recount();
         }
         this.#changed();
       }),
@@ -152,6 +180,16 @@ export class ChatController implements Disposable {
     }
   }
 
+  /** Puts files into the box of the open conversation. Never rejects: what could not be attached is said in the view. */
+  async attachFiles(find: () => Promise<readonly FoundFile[]>): Promise<void> {
+    try {
+      await this.#composer.attach(await find());
+    } catch (error) {
+      this.#report(error);
+    }
+    this.focusInput();
+  }
+
   focusInput(): void {
     this.#publisher.post({ type: 'focusInput' });
   }
@@ -163,11 +201,11 @@ export class ChatController implements Disposable {
     if (id !== null) {
       this.#update(await this.options.api.data.updateConversation({ id, modelId }));
     }
+    this.#composer.recount();
     this.#changed();
   }
 
   dispose(): void {
-    clearTimeout(this.#refreshTimer);
     this.#owned.dispose();
   }
 
@@ -183,7 +221,12 @@ export class ChatController implements Disposable {
       case 'stop':
         return this.stopAnswer();
       case 'draft':
-        return this.#drafts.set(this.#open.resolve(message.conversationId), message.text);
+      case 'attach':
+      case 'attachFiles':
+      case 'attachUris':
+      case 'removeAttachment':
+      case 'openAttachment':
+        return this.#composer.handle(message);
       case 'newConversation':
         return this.newConversation();
       case 'openConversation':
@@ -339,33 +382,6 @@ export class ChatController implements Disposable {
     }
   }
 
-  #onConversations(kind: 'created' | 'updated' | 'deleted', ids: readonly string[]): void {
-    const { id } = this.#open;
-    ids.forEach((one) => this.#changedIds.add(one));
-    if (id !== null && ids.includes(id)) {
-      if (kind === 'deleted') {
-        this.#answers.stop(id);
-        this.#show(null);
-      } else if (!this.#answers.isAnswering(id)) {
-        this.#open.isStale = true;
-      }
-    }
-    this.#refreshSoon();
-  }
-
-  /** Events come in bursts, and a hidden page needs none: it gets everything when it is shown again. */
-  #refreshSoon(): void {
-    if (this.#publisher.isAttached) {
-      this.#refreshTimer ??= setTimeout(() => {
-        this.#refreshTimer = undefined;
-        const reading = this.#open.isStale ? this.#open.read() : undefined;
-        const ids = [...this.#changedIds];
-        this.#changedIds.clear();
-        Promise.all([ids.length > 0 ? this.#library.list.refresh(ids) : undefined, reading]).catch((error: unknown) => this.#report(error));
-      }, this.#times.refresh);
-    }
-  }
-
   #refreshModels(): void {
     if (this.#publisher.isAttached) {
       void this.#models.refresh().then(() => {
@@ -418,7 +434,7 @@ export class ChatController implements Disposable {
       loading: this.#isLoading || (this.#open.id !== null && this.#open.thread === undefined),
       answering: this.#answers.isAnswering(this.#open.id),
       hasSettings: this.#open.hasSettings,
-      draft: this.#open.draft,
+      ...this.#composer.state(),
       model: this.#models.item(this.#modelId),
       notice: this.#notice,
     };

@@ -1,9 +1,11 @@
 // What the chat asks of VS Code, as an interface, so that everything else of it runs without.
 // Must not know: the chat.
 
+import type { Attachment } from '../../api/jan';
 import { JanError } from '../../common/errors';
 import type { ChatAction } from '../../protocol/chatProtocol';
 import { commandIds, type CommandId } from '../ids';
+import type { FoundFile } from './composer/attachable';
 
 export interface ChatSurroundings {
   /** Lets the user choose; `undefined`: they did not. */
@@ -12,6 +14,12 @@ export interface ChatSurroundings {
   folder(): string | undefined;
   /** Asks where to, and exports these conversations. */
   exportConversations(ids: readonly string[]): Promise<void>;
+  /** Lets the user choose files to attach; `[]`: they did not. */
+  chooseFiles(): Promise<readonly FoundFile[]>;
+  /** Files of this window's folders, as they are in its editors. @throws JanError `denied` for others, `invalid-argument` for what can't be read */
+  readUris(uris: readonly string[]): Promise<readonly FoundFile[]>;
+  /** Shows an attached file as it was attached. */
+  openAttachment(attachment: Attachment): Promise<void>;
   executeCommand(id: CommandId): Promise<void>;
   copyText(text: string): Promise<void>;
   /** Resolves with false when there is no editor to insert into. */

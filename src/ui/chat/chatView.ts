@@ -14,7 +14,9 @@ import { createChatHtml } from './chatHtml';
 import type { ChatSettings } from './chatRequest';
 import { createChatStrings } from './chatStrings';
 import type { ChatSurroundings } from './chatSurroundings';
-import type { ChatMemory } from './drafts';
+import type { FoundFile } from './composer/attachable';
+import { openAttachment } from './composer/attachmentFiles';
+import type { ChatMemory } from './composer/drafts';
 
 export interface ChatViewOptions {
   readonly api: JanApi;
@@ -32,6 +34,8 @@ export interface ChatView extends Disposable {
   newConversation(): Promise<void>;
   /** Shows the view and puts the cursor into its box. */
   focusInput(): Promise<void>;
+  /** Shows the view with these files in its box; what of them cannot be attached is said there. */
+  attach(find: () => Promise<readonly FoundFile[]>): Promise<void>;
   /** Stops the answer of the conversation that is shown. */
   stopAnswer(): Promise<void>;
   /** The model of the conversation that is shown, and of new ones. */
@@ -76,6 +80,10 @@ export function registerChatView(options: ChatViewOptions): ChatView {
     async focusInput() {
       await reveal();
       (await controller()).focusInput();
+    },
+    async attach(find) {
+      await reveal();
+      await (await controller()).attachFiles(find);
     },
     async stopAnswer() {
       (await loading)?.stopAnswer();
@@ -171,6 +179,12 @@ function surroundings(options: ChatViewOptions): ChatSurroundings {
     pickModel: options.pickModel,
     folder: () => vscode.workspace.workspaceFolders?.[0]?.uri.toString(),
     exportConversations: (ids) => runCommand(commandIds.exportConversation, ids),
+    async chooseFiles() {
+      const { chooseFiles, readFiles } = await import('./composer/attachSources');
+      return readFiles(await chooseFiles());
+    },
+    readUris: async (uris) => (await import('./composer/attachSources')).readDragged(uris),
+    openAttachment,
     async executeCommand(id) {
       await vscode.commands.executeCommand(id);
     },

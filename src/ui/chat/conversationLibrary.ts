@@ -7,7 +7,7 @@ import type { Disposable } from '../../common/lifecycle';
 import type { ChatState, HistoryFilter, ToHost } from '../../protocol/chatProtocol';
 import { ConversationList } from './conversationList';
 import { ConversationSearch } from './conversationSearch';
-import type { ChatMemory } from './drafts';
+import type { ChatMemory } from './composer/drafts';
 
 export interface ConversationLibraryOptions {
   readonly api: Pick<JanApi, 'data'>;

@@ -7,7 +7,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
-import type { ChatMemory } from './drafts';
+import type { ChatMemory } from './composer/drafts';
 
 /** A larger file was not written by us; reading it would block. */
 const mostBytes = 8 * 1024 * 1024;

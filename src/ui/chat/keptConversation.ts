@@ -1,7 +1,7 @@
 // Which conversation is open, as it is kept across reloads: readable without loading the chat.
 // Must not know: the conversation, the chat.
 
-import type { ChatMemory } from './drafts';
+import type { ChatMemory } from './composer/drafts';
 
 export const openConversationKey = 'jan.chat.conversation';
 

@@ -1,8 +1,9 @@
 // Makes what the view shows of a message from what the store holds and what is being generated.
 // Must not know: the store's calls, the view, VS Code.
 
-import type { JanErrorCode, Message } from '../../api/jan';
-import type { MessageItem, MessageStats } from '../../protocol/chatProtocol';
+import type { Attachment, JanErrorCode, Message } from '../../api/jan';
+import type { AttachmentItem, MessageItem, MessageStats } from '../../protocol/chatProtocol';
+import { attachmentKind } from './composer/attachable';
 import { actionsForAnswer } from './errorActions';
 import type { Generation } from './generation';
 import type { MessageTree } from './messageTree';
@@ -19,6 +20,7 @@ export function messageItem(message: Message, tree: MessageTree, nameOfModel: (i
     modelName: nameOfModel(message.modelId),
     stats: message.role === 'assistant' ? statsOf(message) : null,
     branch: tree.branchOf(message),
+    attachments: (message.attachments ?? []).map(attachmentItem),
     dropped: 0,
     createdAt: message.createdAt,
   };
@@ -51,6 +53,10 @@ export function messageOfGeneration(message: Message, generation: Generation): M
     usage: generation.usage,
     timings: generation.timings,
   };
+}
+
+export function attachmentItem({ id, name, range, mediaType, size }: Attachment): AttachmentItem {
+  return { id, name, range: range ?? null, kind: attachmentKind(mediaType), size };
 }
 
 function errorItem(error: { readonly code: JanErrorCode; readonly message: string }): MessageItem['error'] {

@@ -5,7 +5,7 @@ import type { EngineState, InferenceModel, JanApi } from '../../api/jan';
 import { toJanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
 import type { ModelItem } from '../../protocol/chatProtocol';
-import type { ChatMemory } from './drafts';
+import type { ChatMemory } from './composer/drafts';
 
 const storageKey = 'jan.chat.model';
 

@@ -4,7 +4,7 @@
 import type { Conversation, JanApi } from '../../api/jan';
 import { isJanError } from '../../common/errors';
 import type { DraftItem } from '../../protocol/chatProtocol';
-import type { ChatMemory, Drafts } from './drafts';
+import type { ChatMemory, Drafts } from './composer/drafts';
 import { keptConversation, openConversationKey } from './keptConversation';
 import { Thread } from './thread';
 

@@ -1,14 +1,15 @@
 // Asks: sends what was typed, again or in other words, and sees to the conversation that it needs.
 // Must not know: the view, VS Code, how an answer is written.
 
-import type { Conversation, JanApi, Message } from '../../api/jan';
+import type { Attachment, Conversation, JanApi, Message } from '../../api/jan';
 import { JanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
 import type { ChatStrings } from '../../protocol/chatProtocol';
 import type { Answers } from './answers';
 import { conversationNameFrom } from './conversationName';
 import { ConversationTitles } from './conversationTitles';
-import type { Drafts } from './drafts';
+import type { Drafts } from './composer/drafts';
+import type { PendingAttachments } from './composer/pendingAttachments';
 import type { ModelStatus } from './modelStatus';
 import type { OpenConversation } from './openConversation';
 
@@ -19,6 +20,7 @@ export interface QuestionsOptions {
   /** URI of this window's folder, if it has one. */
   readonly folder: string | undefined;
   readonly drafts: Drafts;
+  readonly pending: PendingAttachments;
   readonly answers: Answers;
   readonly models: ModelStatus;
   readonly open: OpenConversation;
@@ -42,7 +44,8 @@ export class Questions {
 
   async send(conversationId: string | null, text: string): Promise<void> {
     const content = text.trim();
-    if (content === '') {
+    const attachments = this.options.pending.of(conversationId);
+    if (content === '' && attachments.length === 0) {
       return;
     }
     if (conversationId === null ? this.#isCreating : this.options.answers.isAnswering(conversationId)) {
@@ -50,33 +53,35 @@ export class Questions {
     }
     this.#titles.cancel();
     this.options.drafts.set(conversationId, '');
+    this.options.pending.set(conversationId, []);
     this.options.onAsk();
     let conversation: Conversation;
     let question: Message;
     let id = conversationId;
     try {
-      conversation = id === null ? await this.#create(content) : await this.options.api.data.getConversation(id);
+      conversation = id === null ? await this.#create(nameFor(content, attachments)) : await this.options.api.data.getConversation(id);
       id = conversation.id;
       const parentId = this.options.open.thread?.conversation.id === id ? this.options.open.thread.endId : (conversation.activeMessageId ?? null);
-      question = await this.options.api.data.createMessage({ conversationId: id, parentId, role: 'user', content });
+      question = await this.options.api.data.createMessage({ conversationId: id, parentId, role: 'user', content, attachments });
     } catch (error) {
+      this.options.pending.set(id, attachments);
       this.#restoreDraft(id, text);
       throw error;
     }
     this.options.onMessage(question);
     if (conversation.name === '') {
-      conversation = await this.options.api.data.updateConversation({ id, name: conversationNameFrom(content) });
+      conversation = await this.options.api.data.updateConversation({ id, name: nameFor(content, attachments) });
       this.options.onUpdate(conversation);
     }
     await this.#answer(conversation, question.id);
   }
 
-  async #create(content: string): Promise<Conversation> {
+  async #create(name: string): Promise<Conversation> {
     this.#isCreating = true;
     try {
       const modelId = this.options.models.choice;
       const conversation = await this.options.api.data.createConversation({
-        name: conversationNameFrom(content),
+        name,
         ...(modelId === undefined ? {} : { modelId }),
         ...(this.options.folder === undefined ? {} : { workspace: this.options.folder }),
       });
@@ -139,8 +144,14 @@ export class Questions {
     if (this.options.answers.isAnswering(conversationId)) {
       return;
     }
-    const { parentId } = message;
-    const question = await this.options.api.data.createMessage({ conversationId, parentId, role: 'user', content });
+    const { parentId, attachments } = message;
+    const question = await this.options.api.data.createMessage({
+      conversationId,
+      parentId,
+      role: 'user',
+      content,
+      ...(attachments === undefined ? {} : { attachments }),
+    });
     this.options.onMessage(question);
     await this.#answer(thread.conversation, question.id);
   }
@@ -151,4 +162,9 @@ export class Questions {
       this.options.open.resetDraft();
     }
   }
+}
+
+/** A message of files alone is named after the first. */
+function nameFor(content: string, attachments: readonly Attachment[]): string {
+  return conversationNameFrom(content === '' ? (attachments[0]?.name ?? '') : content);
 }

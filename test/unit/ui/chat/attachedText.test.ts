@@ -7,7 +7,7 @@ import { JanError } from '../../../../src/common/errors';
 import type { Disposable } from '../../../../src/common/lifecycle';
 import { nullLogger } from '../../../../src/common/log';
 import { createCore } from '../../../../src/core/core';
-import { attachedTexts } from '../../../../src/ui/chat/attachedText';
+import { attachedTexts } from '../../../../src/ui/chat/composer/attachedText';
 import { createChatRequest } from '../../../../src/ui/chat/chatRequest';
 import { StoreFixture } from '../../../fixtures/data/storeFixture';
 
@@ -73,7 +73,7 @@ describe('What the model reads of attached files', () => {
     await rm(path.join(directory, 'blobs', gone.id));
     assert.deepEqual(await prompt(), [
       [
-        'File: p.png\nThe content is not included: the file is no text.',
+        'File: p.png\nThe content is not included: it is an image, and only text can be read here.',
         'File: zero.bin\nThe content is not included: the file is no text.',
         'File: huge.log\nThe content is not included: the file is too large.',
         'File: src/a.ts\nThe content is not included: the file is not there any more.',

@@ -4,6 +4,7 @@ import type { ChatState, ToHost, ToWebview } from '../../../../src/protocol/chat
 import { nullLogger } from '../../../../src/common/log';
 import type { Disposable } from '../../../../src/common/lifecycle';
 import { ChatController } from '../../../../src/ui/chat/chatController';
+import type { FoundFile } from '../../../../src/ui/chat/composer/attachable';
 import { createChatStrings } from '../../../../src/ui/chat/chatStrings';
 import { untranslated } from '../../../../src/ui/localise';
 import { ChatStateCopy } from '../../../../webview/chatState';
@@ -26,6 +27,9 @@ export class ChatPage {
   #attachment: Disposable | undefined;
   #waiters = new Set<() => void>();
 
+  /** What the user chooses when asked for files to attach. */
+  chosenFiles: readonly FoundFile[] = [];
+
   /** @param folder URI of the folder that is open in this window */
   constructor(
     jan: Pick<FakeJan, 'api'>,
@@ -43,7 +47,7 @@ export class ChatPage {
         update: async (key, value) => void memory.set(key, structuredClone(value)),
       },
       settings: () => ({ systemPrompt: '' }),
-      times: { frame: 1, flush: 2, undo: this.undoMs, refresh: 1, drafts: 1 },
+      times: { frame: 1, flush: 2, undo: this.undoMs, refresh: 1, drafts: 1, count: 1 },
       surroundings: {
         folder: () => this.folder,
         exportConversations: async (ids) => void this.asked.push(['export', ids]),
@@ -51,6 +55,12 @@ export class ChatPage {
           this.asked.push(['pickModel', current]);
           return this.pickedModel;
         },
+        chooseFiles: async () => this.chosenFiles,
+        readUris: async (uris) => {
+          this.asked.push(['readUris', uris]);
+          return uris.map((uri) => ({ name: uri.split('/').at(-1)!, bytes: new TextEncoder().encode(uri) }));
+        },
+        openAttachment: async (attachment) => void this.asked.push(['openAttachment', attachment.name]),
         executeCommand: async (id) => void this.asked.push(['command', id]),
         copyText: async (text) => void this.asked.push(['copy', text]),
         insertAtCursor: async (text) => {

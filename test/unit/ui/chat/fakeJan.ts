@@ -1,7 +1,9 @@
 // A Jan without disk and engine: the real core, with providers that keep everything in memory and answer by a script.
 // Must not know: the chat controller.
 
+import { createHash } from 'node:crypto';
 import type {
+  Attachment,
   ChatChunk,
   ChatRequest,
   Conversation,
@@ -31,6 +33,9 @@ export class FakeJan {
   readonly api: JanApi;
   readonly conversations = new Map<string, Conversation>();
   readonly messages = new Map<string, Message>();
+  readonly blobs = new Map<string, Uint8Array>();
+  /** Requests whose tokens were counted. */
+  readonly counted: ChatRequest[] = [];
   models: InferenceModel[] = [guideModel];
   engine: EngineState = { status: 'stopped', models: [], activeRequests: 0 };
   /** What was asked of the model. */
@@ -50,6 +55,7 @@ export class FakeJan {
     this.#plugin = core.api('builtin').registerPlugin({ id: 'jan.fake', name: 'Fake', version: '1.0.0' });
     this.api = core.api('ui');
     this.#provideData();
+    this.#provideAttachments();
     this.#provideInference();
   }
 
@@ -186,8 +192,31 @@ export class FakeJan {
     });
   }
 
+  #provideAttachments(): void {
+    this.#plugin.registerProvider('storeAttachment', async (bytes, info): Promise<Attachment> => {
+      this.beforeCall('storeAttachment');
+      const id = createHash('sha256').update(bytes).digest('hex');
+      this.blobs.set(id, bytes);
+      return { ...info, id, size: bytes.length };
+    });
+    this.#plugin.registerProvider('getAttachment', async (id) => {
+      this.beforeCall('getAttachment');
+      const bytes = this.blobs.get(id);
+      if (bytes === undefined) {
+        throw new JanError('attachment-not-found', 'It is gone.');
+      }
+      return bytes;
+    });
+  }
+
   #provideInference(): void {
     const plugin = this.#plugin;
+    plugin.registerProvider('countTokens', async (request) => {
+      this.beforeCall('countTokens');
+      this.counted.push(request);
+      const words = request.messages.map(({ content }) => (typeof content === 'string' ? content.split(/\s+/).length : 0));
+      return { modelId: request.modelId ?? 'guide', tokens: words.reduce((sum, count) => sum + count, 0), contextLength: 10 };
+    });
     plugin.registerProvider('getInferenceModels', async () => this.models);
     plugin.registerProvider('getEngineState', async () => this.engine);
     plugin.registerProvider('getDownloadedModels', async () =>

@@ -1,7 +1,7 @@
 // Unsent texts, one per conversation, kept across reloads.
 // Must not know: the view, conversations.
 
-import type { Disposable } from '../../common/lifecycle';
+import type { Disposable } from '../../../common/lifecycle';
 
 /** Where small things are kept between sessions; `vscode.Memento` has this shape. */
 export interface ChatMemory {

@@ -2,11 +2,9 @@
 // same from one request to the next, so that what the engine has computed of them is used again.
 // Must not know: the view, how attachments are stored, the model.
 
-import type { Attachment, JanApi, Message } from '../../api/jan';
-import { isJanError } from '../../common/errors';
-
-/** Bytes; a longer file fits no context, and decoding it would hold the window. */
-const mostBytes = 2 * 1024 * 1024;
+import type { Attachment, JanApi, Message } from '../../../api/jan';
+import { isJanError } from '../../../common/errors';
+import { attachmentKind, maxTextSize } from './attachable';
 
 /**
  * By message id, what comes before the message's own text. A file that can't be shown is named, with the reason, so that
@@ -38,8 +36,11 @@ interface Unreadable {
   readonly reason: string;
 }
 
-async function readText(data: Pick<JanApi['data'], 'getAttachment'>, { id, size }: Attachment): Promise<string | Unreadable> {
-  if (size > mostBytes) {
+async function readText(data: Pick<JanApi['data'], 'getAttachment'>, { id, mediaType, size }: Attachment): Promise<string | Unreadable> {
+  if (attachmentKind(mediaType) === 'image') {
+    return { reason: 'it is an image, and only text can be read here.' };
+  }
+  if (size > maxTextSize) {
     return { reason: 'the file is too large.' };
   }
   let bytes: Uint8Array;

@@ -1,0 +1,87 @@
+// How long the next request would be in tokens, counted by the model itself while one writes: some time after the last
+// change, one count at a time, and only by a model that is loaded already.
+// Must not know: the view, what a request is made of.
+
+import type { ChatRequest, JanApi } from '../../../api/jan';
+import type { Disposable } from '../../../common/lifecycle';
+import type { TokenCountItem } from '../../../protocol/chatProtocol';
+
+export interface TokenCounterOptions {
+  readonly inference: Pick<JanApi['inference'], 'countTokens'>;
+  /** ms after the last change */
+  readonly delayMs: number;
+  /** What would be sent now; `undefined`: nothing, or no model that could count it. Called once the delay is over. */
+  readonly request: () => Promise<ChatRequest | undefined>;
+  readonly onChange: () => void;
+}
+
+export class TokenCounter implements Disposable {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #counting: AbortController | undefined;
+  #isStale = false;
+  #count: TokenCountItem | null = null;
+
+  constructor(private readonly options: TokenCounterOptions) {}
+
+  /** The last count; the next one replaces it. */
+  get count(): TokenCountItem | null {
+    return this.#count;
+  }
+
+  /** Something that a request is made of has changed. */
+  schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), this.options.delayMs);
+  }
+
+  /** Another conversation: the old number says nothing about it. */
+  reset(): void {
+    this.#counting?.abort();
+    this.#set(null);
+    this.schedule();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#counting?.abort();
+  }
+
+  #start(): void {
+    this.#timer = undefined;
+    if (this.#counting === undefined) {
+      void this.#run();
+    } else {
+      this.#isStale = true;
+    }
+  }
+
+  async #run(): Promise<void> {
+    const counting = new AbortController();
+    this.#counting = counting;
+    this.#isStale = false;
+    let count: TokenCountItem | null = null;
+    try {
+      const request = await this.options.request();
+      if (request !== undefined) {
+        const { tokens, contextLength } = await this.options.inference.countTokens(request, { signal: counting.signal });
+        count = { count: tokens, limit: contextLength ?? null };
+      }
+    } catch {
+      // A model that cannot count, or is just leaving: there is no number then, and sending says what is wrong.
+    }
+    this.#counting = undefined;
+    if (!counting.signal.aborted) {
+      this.#set(count);
+    }
+    if (this.#isStale) {
+      this.#start();
+    }
+  }
+
+  #set(count: TokenCountItem | null): void {
+    if (count?.count !== this.#count?.count || count?.limit !== this.#count?.limit) {
+      this.#count = count;
+      this.options.onChange();
+    }
+  }
+}
