@@ -153,9 +153,10 @@ export class Composer extends LitElement {
     const isOver = limit !== null && count > limit;
     const words = limit === null ? fill(strings().tokenCount, number(count)) : fill(strings().tokenCountOf, number(count), number(limit));
     const hint = isOver ? `${words} ${strings().tokenCountOver}` : words;
+    const share = limit === null ? formatCount(count, language) : new Intl.NumberFormat(language === '' ? undefined : language, { style: 'percent' }).format(count / limit);
     const short = limit === null ? formatCount(count, language) : `${formatCount(count, language)} / ${formatCount(limit, language)}`;
     return html`<span class="token-count ${isOver ? 'is-over' : ''}" role="img" title=${hint} aria-label=${hint}>
-      ${isOver ? icon('warning') : nothing}<span>${short}</span>
+      ${isOver ? icon('warning') : nothing}<span class="is-wide">${short}</span><span class="is-narrow">${share}</span>
     </span>`;
   }
 

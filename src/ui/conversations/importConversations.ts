@@ -58,7 +58,7 @@ async function askWhatToImport(): Promise<string[] | undefined> {
   const items: SourceItem[] = [
     {
       label: `$(file) ${l10n.t('Choose Files…')}`,
-      detail: l10n.t('An export of Jan, or conversations.json of a ChatGPT or Claude export'),
+      detail: l10n.t('An export of Jan, ChatGPT or Claude: the .zip as it was sent, or the conversations.json in it'),
       choose: () => askForFiles(title, label, { [l10n.t('Conversations')]: ['json', 'jsonl', 'zip'] }),
     },
     {

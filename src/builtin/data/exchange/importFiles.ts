@@ -12,9 +12,10 @@ import { toFileError } from './fileErrors';
 const deepest = 6;
 const mostEntries = 500_000;
 const mostFiles = 200_000;
+const isReadable = /\.(json|jsonl|ndjson)$/i;
 
 /**
- * Of folders: every .json and .jsonl in them, in the order of their paths. Links are not followed.
+ * Of folders and .zip archives: every .json and .jsonl in them, in the order of their paths. Links are not followed.
  * @throws JanError `invalid-argument`, `cancelled`
  */
 export async function findImportFiles(paths: readonly string[], signal?: AbortSignal): Promise<ImportFile[]> {
@@ -30,8 +31,7 @@ export async function findImportFiles(paths: readonly string[], signal?: AbortSi
       if (found.isDirectory()) {
         await walk(picked, path.basename(picked), files, { entries: 0, signal }, 0);
       } else {
-        await refuseArchive(picked);
-        files.push(fileOf(picked, path.basename(picked), found.size));
+        files.push(...((await isZip(picked)) ? await zipFiles(picked, signal) : [fileOf(picked, path.basename(picked), found.size)]));
       }
     } catch (error) {
       throw toFileError(error, picked, 'read');
@@ -63,7 +63,7 @@ async function walk(
     }
     if (entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== '.git') {
       folders.push(entry.name);
-    } else if (entry.isFile() && /\.(json|jsonl|ndjson)$/i.test(entry.name)) {
+    } else if (entry.isFile() && isReadable.test(entry.name)) {
       here.push(entry.name);
     }
   }
@@ -80,21 +80,24 @@ function fileOf(file: string, name: string, size: number): ImportFile {
   return { name, size, open: () => createReadStream(file, { highWaterMark: 64 * 1024 }) };
 }
 
-/** ChatGPT and Claude send their exports as one. */
-async function refuseArchive(file: string): Promise<void> {
+/** The archive reader is code that few imports need. */
+async function zipFiles(file: string, signal?: AbortSignal): Promise<ImportFile[]> {
+  const { filesOfArchive } = await import('./archiveFiles');
+  return filesOfArchive(file, (name) => isReadable.test(name) && !name.startsWith('__MACOSX/'), signal);
+}
+
+/** ChatGPT and Claude send their exports as one. @throws JanError `invalid-argument` for other archives */
+async function isZip(file: string): Promise<boolean> {
   const opened = await open(file, 'r');
   try {
     const head = Buffer.alloc(4);
     await opened.read(head, 0, 4, 0);
-    const isZip = head.readUInt32BE(0) === 0x504b0304;
-    const isGzip = head.readUInt16BE(0) === 0x1f8b;
-    if (isZip || isGzip) {
-      throw new JanError(
-        'invalid-argument',
-        `“${path.basename(file)}” is a compressed archive. Unpack it first, then import the conversations.json in it, or the whole folder.`,
-        { details: { file, reason: isZip ? 'zip' : 'gzip' } },
-      );
+    if (head.readUInt16BE(0) === 0x1f8b) {
+      throw new JanError('invalid-argument', `“${path.basename(file)}” is a compressed archive. Unpack it first, then import the folder.`, {
+        details: { file, reason: 'gzip' },
+      });
     }
+    return head.readUInt32BE(0) === 0x504b0304 || head.readUInt32BE(0) === 0x504b0506;
   } finally {
     await opened.close();
   }

@@ -14,10 +14,10 @@ export function registerAttachmentFiles(data: Attachments): Disposable {
 
 export async function openAttachment({ id, name }: Attachment): Promise<void> {
   const fileName = name.split(/[\\/]/).at(-1) ?? name;
-  await vscode.commands.executeCommand('vscode.open', vscode.Uri.from({ scheme: attachmentScheme, path: `/${id}/${fileName}` }), { preview: true });
+  await vscode.commands.executeCommand('vscode.open', vscode.Uri.from({ scheme: attachmentScheme, path: `/${fileName}`, query: id }), { preview: true });
 }
 
-/** `/<id>/<any name>`: the bytes never change, so neither does anything about the file. */
+/** `/<any name>?<id>`: the bytes never change, so neither does anything about the file. */
 class AttachmentFileSystem implements vscode.FileSystemProvider {
   readonly onDidChangeFile = new vscode.EventEmitter<vscode.FileChangeEvent[]>().event;
 
@@ -33,11 +33,10 @@ class AttachmentFileSystem implements vscode.FileSystemProvider {
   }
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
-    const id = /^\/([0-9a-f]{64})\/[^/]+$/.exec(uri.path)?.[1];
-    if (id === undefined) {
+    if (!/^[0-9a-f]{64}$/.test(uri.query)) {
       throw vscode.FileSystemError.FileNotFound(uri);
     }
-    return this.data.getAttachment(id);
+    return this.data.getAttachment(uri.query);
   }
 
   readDirectory(): [string, vscode.FileType][] {

@@ -168,7 +168,7 @@ describe('Export and import as services', function () {
     await rejects(data.previewImport([path.join(folder, 'none.json')]), 'invalid-argument', /not there/);
     await rejects(data.previewImport([folder]), 'invalid-argument', /no \.json/);
     await writeFile(path.join(folder, 'export.zip'), Buffer.from('PK\u0003\u0004rest'));
-    await rejects(data.previewImport([path.join(folder, 'export.zip')]), 'invalid-argument', /Unpack it first/);
+    await rejects(data.previewImport([path.join(folder, 'export.zip')]), 'invalid-argument', /damaged/);
     await rejects(data.importConversations('nothing'), 'invalid-argument');
     await rejects(data.undoImport('all' as never), 'invalid-argument');
 
