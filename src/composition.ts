@@ -9,6 +9,7 @@ import { registerDataPlugin } from './builtin/data/dataPlugin';
 import { registerInferencePlugin } from './builtin/inference/inferencePlugin';
 import { registerModelsPlugin } from './builtin/models/modelsPlugin';
 import { registerMonitoringPlugin } from './builtin/monitoring/monitoringPlugin';
+import { Emitter } from './common/events';
 import { DisposableStore, type Disposable } from './common/lifecycle';
 import { createCore, type Core } from './core/core';
 import { createGateway, type Gateway } from './gateway/gateway';
@@ -73,6 +74,8 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       hubToken: async () => context.secrets.get(hubTokenSecret),
     }),
   );
+  const engineSettingsChange = owned.add(new Emitter<void>());
+  owned.add(vscode.workspace.onDidChangeConfiguration((change) => change.affectsConfiguration('jan.engine') && engineSettingsChange.fire()));
   owned.add(
     registerInferencePlugin(builtin, {
       log,
@@ -80,6 +83,10 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       runtimeDirectory: runtimeDirectory(storage),
       starterModelId: starterModel.id,
       modelSettings: (modelId) => setting<Record<string, unknown>>('modelSettings', {})[modelId],
+      engineSettings: {
+        read: () => ({ keepAlive: setting<unknown>('engine.keepAlive', undefined), memoryBudget: setting<unknown>('engine.memoryBudget', undefined) }),
+        onDidChange: engineSettingsChange.event,
+      },
       openEndpoint: () => gateway.start(),
     }),
   );

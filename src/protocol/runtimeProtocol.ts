@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { janErrorCodes } from '../common/errors';
 
 /** Both sides must agree on it; it is part of the socket's name, so that two versions never meet by accident. */
-export const runtimeProtocolVersion = 2;
+export const runtimeProtocolVersion = 3;
 
 /**
  * A connection whose first byte is `beat` is a pulse and no lease: each beat is answered by one, also while native code
@@ -161,6 +161,19 @@ export const helloRequest = {
   method: 'hello',
   params: v.object({ protocolVersion: v.number(), client: v.pipe(v.string(), v.maxLength(200)) }),
   result: v.object({ protocolVersion: v.number(), pid: processId }),
+  timeoutMs: 10 * second,
+} satisfies RequestDescriptor<Schema, Schema>;
+
+/** What the settings say, for all models and windows; the newest word counts. Until then nothing leaves memory unasked. */
+export const configureRequest = {
+  method: 'configure',
+  params: v.object({
+    /** How long a model stays in memory after it was last used; null: until it is unloaded. */
+    keepAliveMs: v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0))),
+    /** Bytes that all models together may take; absent: what is free. */
+    memoryBudget: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0))),
+  }),
+  result: v.object({}),
   timeoutMs: 10 * second,
 } satisfies RequestDescriptor<Schema, Schema>;
 
@@ -330,6 +343,7 @@ export type RankResult = v.InferOutput<typeof rankRequest.result>;
 /** What chats and plain completions have in common. */
 export type GenerationParams = Omit<CompleteParams, 'prompt' | 'suffix'>;
 export type GenerationResult = v.InferOutput<typeof generationResult>;
+export type ConfigureParams = v.InferOutput<typeof configureRequest.params>;
 export type EstimateMemoryParams = v.InferOutput<typeof estimateMemoryRequest.params>;
 export type EstimateMemoryResult = v.InferOutput<typeof estimateMemoryRequest.result>;
 export type LoadModelParams = v.InferOutput<typeof loadModelRequest.params>;

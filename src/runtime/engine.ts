@@ -1,20 +1,22 @@
 // The models in memory: loads, joins loads under way, makes room, unloads, and tells of every change.
 // Must not know: windows, the wire.
 
-import type { Llama, LlamaContext, LlamaModel } from 'node-llama-cpp';
+import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { isJanError, JanError, toJanError } from '../common/errors';
-import { modelPurposes, type ModelPurpose } from '../common/gguf/modelPurpose';
-import type { GgufHeader } from '../common/gguf/readGgufHeader';
+import { modelPurposes } from '../common/gguf/modelPurpose';
 import type { Logger } from '../common/log';
-import type { EstimateMemoryParams, EstimateMemoryResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import type { ConfigureParams, EstimateMemoryParams, EstimateMemoryResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
 import { EncoderModel } from './encoderModel';
 import { freeMemory } from './freeMemory';
 import { ResponseGrammars } from './grammar/responseGrammars';
+import { IdleUnload } from './idleUnload';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
 import { loadWeights } from './loadWeights';
 import { checkedAdapters, differingOptions, mergedOptions } from './loadOptions';
-import { estimateOf, gigabytes, planMemory, type MemoryNeed, type MemoryPlan } from './memoryPlan';
+import { estimateOf, gigabytes, type MemoryNeed } from './memoryPlan';
+import { freeBytes, makeRoom } from './memoryRoom';
+import { describe, isIdle, type ModelEntry } from './modelEntry';
 import { checkModelFile } from './modelFileCheck';
 import { Sandbox } from './sandbox/sandbox';
 import { StateCache } from './stateCache';
@@ -23,33 +25,20 @@ import { ModelTemplates } from './template/modelTemplates';
 /** Longest text that is read as a whole without being asked for, tokens: compute memory grows with its square. */
 const defaultEncoderLength = 2048;
 
-interface Entry {
-  readonly modelId: string;
-  readonly path: string;
-  /** As it was asked for. */
-  readonly params: LoadModelParams;
-  readonly header: GgufHeader;
-  /** Of the file, bytes. */
-  readonly size: number;
-  readonly purposes: readonly ModelPurpose[];
-  /** What went otherwise than asked, in words. */
-  notes: readonly string[];
-  status: RuntimeModel['status'];
-  progress: number;
-  loaded?: LoadedModel | EncoderModel;
-  lastUsed: number;
-  readonly abort: AbortController;
-  /** Who waits for the load; when the last one has gone, it is given up. */
-  readonly waiting: Set<(fraction: number) => void>;
-  ready: Promise<LoadedModel | EncoderModel>;
-}
-
 export class Engine {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, ModelEntry>();
   readonly #sandbox = new Sandbox();
   readonly #states: StateCache;
   #grammars: ResponseGrammars | undefined;
-  #uses = 0;
+  /** Bytes for all models together; undefined: what is free. */
+  #memoryBudget: number | undefined;
+  readonly #idleUnload = new IdleUnload({
+    idle: () => [...this.#entries.values()].filter(isIdle),
+    unload: (modelId) => {
+      this.log.info(`Unloading ${modelId}: nobody has used it for a while`);
+      this.unload(modelId).catch((error: unknown) => this.log.warn(`${modelId} could not be unloaded: ${String(error)}`));
+    },
+  });
 
   constructor(
     private readonly log: Logger,
@@ -96,7 +85,7 @@ export class Engine {
     if (concurrent !== undefined) {
       return this.load(params, onProgress, signal);
     }
-    const entry: Entry = {
+    const entry: ModelEntry = {
       modelId: params.modelId,
       path: params.path,
       params,
@@ -106,7 +95,10 @@ export class Engine {
       notes: [],
       status: 'loading',
       progress: 0,
-      lastUsed: ++this.#uses,
+      planned: 0,
+      users: 0,
+      lastUsed: performance.now(),
+      wasAsked: false,
       abort: new AbortController(),
       waiting: new Set(),
       ready: Promise.reject(new Error('not begun')),
@@ -122,9 +114,12 @@ export class Engine {
 
   async unload(modelId: string): Promise<void> {
     const entry = this.#entries.get(modelId);
-    if (entry === undefined) {
-      return;
+    if (entry !== undefined) {
+      await (entry.leaving ??= this.#unload(entry));
     }
+  }
+
+  async #unload(entry: ModelEntry): Promise<void> {
     entry.abort.abort();
     const loaded = await entry.ready.catch(() => undefined);
     if (loaded !== undefined) {
@@ -132,44 +127,61 @@ export class Engine {
       this.onChange();
       await loaded.dispose();
     }
-    if (this.#entries.get(modelId) === entry) {
-      this.#entries.delete(modelId);
+    if (this.#entries.get(entry.modelId) === entry) {
+      this.#entries.delete(entry.modelId);
     }
     this.onChange();
   }
 
-  /** A model that is loaded or about to be. @throws JanError `model-not-found` */
-  async ready(modelId: string): Promise<LoadedModel> {
-    const model = await this.#ready(modelId);
-    if (model instanceof EncoderModel) {
-      const madeFor = model.kind === 'rerank' ? 'ranking documents' : 'embeddings';
-      throw new JanError('unsupported', `This model was made for ${madeFor}; it can’t write. Choose another model.`, { details: { modelId } });
-    }
-    return model;
+  /** What the windows' settings say. */
+  configure({ keepAliveMs, memoryBudget }: ConfigureParams): void {
+    this.#memoryBudget = memoryBudget;
+    this.#idleUnload.setKeepAlive(keepAliveMs ?? undefined);
   }
 
-  /** @throws JanError `model-not-found`, `unsupported` for a model that writes */
-  async readyEncoder(modelId: string): Promise<EncoderModel> {
-    const model = await this.#ready(modelId);
-    if (!(model instanceof EncoderModel)) {
-      throw new JanError('unsupported', 'This model was made to write. Choose one made for embeddings, or for ranking.', { details: { modelId } });
-    }
-    return model;
+  /**
+   * Asks something of a model that is loaded or about to be; it does not leave memory meanwhile, unless someone says so.
+   * @throws JanError `model-not-found`, `unsupported` for a model that does not write
+   */
+  use<R>(modelId: string, run: (model: LoadedModel) => R | Promise<R>): Promise<R> {
+    return this.#use(modelId, (model) => {
+      if (model instanceof EncoderModel) {
+        const madeFor = model.kind === 'rerank' ? 'ranking documents' : 'embeddings';
+        throw new JanError('unsupported', `This model was made for ${madeFor}; it can’t write. Choose another model.`, { details: { modelId } });
+      }
+      return run(model);
+    });
   }
 
-  async #ready(modelId: string): Promise<LoadedModel | EncoderModel> {
+  /** As `use`. @throws JanError `model-not-found`, `unsupported` for a model that writes */
+  useEncoder<R>(modelId: string, run: (model: EncoderModel) => R | Promise<R>): Promise<R> {
+    return this.#use(modelId, (model) => {
+      if (!(model instanceof EncoderModel)) {
+        throw new JanError('unsupported', 'This model was made to write. Choose one made for embeddings, or for ranking.', { details: { modelId } });
+      }
+      return run(model);
+    });
+  }
+
+  async #use<R>(modelId: string, run: (model: LoadedModel | EncoderModel) => R | Promise<R>): Promise<R> {
     const entry = this.#entries.get(modelId);
     if (entry === undefined || entry.status === 'unloading') {
       throw new JanError('model-not-found', 'The model is not loaded. Load it, then send the message again.', { details: { modelId } });
     }
-    entry.lastUsed = ++this.#uses;
-    return entry.ready;
+    entry.users++;
+    try {
+      return await run(await entry.ready);
+    } finally {
+      entry.users--;
+      entry.wasAsked = true;
+      entry.lastUsed = performance.now();
+      this.#idleUnload.update();
+    }
   }
 
   /** Waits for a load with others; leaving is no end of the load unless everyone has left. */
-  async #join(entry: Entry, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<void> {
+  async #join(entry: ModelEntry, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<void> {
     entry.waiting.add(onProgress);
-    entry.lastUsed = ++this.#uses;
     let leave = (): void => undefined;
     const left = new Promise<never>((_resolve, reject) => {
       leave = () => reject(new JanError('cancelled', 'Loading was cancelled.'));
@@ -183,17 +195,28 @@ export class Engine {
     } finally {
       signal.removeEventListener('abort', leave);
       entry.waiting.delete(onProgress);
+      this.#idleUnload.update();
       if (entry.waiting.size === 0 && entry.status === 'loading') {
         entry.abort.abort();
       }
     }
   }
 
-  async #load(entry: Entry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
+  async #load(entry: ModelEntry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
     let model: LlamaModel | undefined;
     try {
       const library = await openLlama(this.log);
-      const plan = await this.#makeRoom(entry, library.llama);
+      const plan = await makeRoom({
+        entry,
+        llama: library.llama,
+        budget: this.#memoryBudget,
+        entries: () => [...this.#entries.values()],
+        unload: (idle) => {
+          this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
+          return this.unload(idle.modelId);
+        },
+      });
+      entry.planned = plan.need.total;
       const weights = await loadWeights(library.llama, {
         path: entry.path,
         gpuLayers: params.gpuLayers,
@@ -206,6 +229,7 @@ export class Engine {
       entry.notes = [...plan.notes, ...weights.notes];
       entry.loaded = await this.#prepare(library, model, entry, params, plan.need);
       entry.status = 'ready';
+      entry.lastUsed = performance.now();
       this.#progress(entry, 1);
       this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
       return entry.loaded;
@@ -223,7 +247,7 @@ export class Engine {
   async #prepare(
     library: LlamaLibrary,
     model: LlamaModel,
-    entry: Entry,
+    entry: ModelEntry,
     params: LoadModelParams,
     need: MemoryNeed,
   ): Promise<LoadedModel | EncoderModel> {
@@ -239,7 +263,7 @@ export class Engine {
     return new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
   }
 
-  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: Entry, { contextLength, slots }: MemoryNeed): Promise<LlamaContext> {
+  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: ModelEntry, { contextLength, slots }: MemoryNeed): Promise<LlamaContext> {
     const { params } = entry;
     const adapters = await checkedAdapters(params.loraAdapters, entry.header.architecture);
     const contextSize = Math.min(contextLength, model.trainContextSize);
@@ -270,40 +294,11 @@ export class Engine {
     return estimateOf(header, size, params, await freeBytes(llama));
   }
 
-  /**
-   * Unloads idle models, the one unused for longest first, while the new one would not fit in free memory.
-   * @throws JanError `out-of-memory`, saying what would fit
-   */
-  async #makeRoom(entry: Entry, llama: Llama): Promise<MemoryPlan> {
-    for (;;) {
-      const { ram, vram } = await freeBytes(llama);
-      const free = ram + (entry.params.gpuLayers === 0 ? 0 : vram);
-      const plan = planMemory(entry.header, entry.size, entry.params, free);
-      const idle = [...this.#entries.values()]
-        .filter((other) => other !== entry && other.status === 'ready' && describe(other).activeRequests + describe(other).queuedRequests === 0)
-        .sort((a, b) => a.lastUsed - b.lastUsed)[0];
-      if ((plan.fit === 'too-large' || plan.notes.length > 0) && idle !== undefined) {
-        this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
-        await this.unload(idle.modelId);
-        continue;
-      }
-      if (plan.fit === 'too-large') {
-        throw new JanError(
-          'out-of-memory',
-          `There is not enough memory for this model: it needs ${gigabytes(plan.need.total)} with a context of ${plan.need.contextLength} tokens, ` +
-            `and ${gigabytes(free)} are free. ${plan.advice ?? ''}`.trimEnd(),
-          { details: { modelId: entry.modelId, path: entry.path, needed: plan.need.total, free, advice: plan.advice } },
-        );
-      }
-      return plan;
-    }
-  }
-
   #grammarsOf({ module, llama }: LlamaLibrary): ResponseGrammars {
     return (this.#grammars ??= new ResponseGrammars(module, llama, this.#sandbox));
   }
 
-  #progress(entry: Entry, fraction: number): void {
+  #progress(entry: ModelEntry, fraction: number): void {
     entry.progress = Math.min(1, Math.max(0, fraction));
     for (const report of entry.waiting) {
       report(entry.progress);
@@ -312,33 +307,7 @@ export class Engine {
   }
 }
 
-function describe(entry: Entry): RuntimeModel {
-  const { modelId, path, status, loaded } = entry;
-  return {
-    modelId,
-    path,
-    status,
-    ...(status === 'loading' ? { progress: entry.progress } : {}),
-    ...(loaded === undefined || status !== 'ready'
-      ? {}
-      : { contextLength: loaded.contextLength, slots: loaded.slots, memory: loaded.memory, gpuLayers: loaded.gpuLayers, ...notesOf(entry, loaded) }),
-    activeRequests: loaded?.activeRequests ?? 0,
-    queuedRequests: loaded?.queuedRequests ?? 0,
-  };
-}
-
-function notesOf({ notes }: Entry, loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {
-  const note = loaded instanceof LoadedModel ? loaded.templates.note : undefined;
-  const all = [...notes, ...(note === undefined ? [] : [note])];
-  return all.length === 0 ? {} : { notes: all };
-}
-
-async function freeBytes(llama: Llama): Promise<{ readonly ram: number; readonly vram: number }> {
-  const vram = llama.gpu === false ? 0 : (await llama.getVramState()).free;
-  return { ram: freeMemory(), vram };
-}
-
-function loadError(error: unknown, entry: Entry): JanError {
+function loadError(error: unknown, entry: ModelEntry): JanError {
   const details = { modelId: entry.modelId, path: entry.path };
   if (isJanError(error)) {
     return error;

@@ -18,6 +18,7 @@ import {
   chatRequest,
   chatTextNotification,
   completeRequest,
+  configureRequest,
   countTokensRequest,
   detokenizeRequest,
   embedRequest,
@@ -109,6 +110,10 @@ export class LeaseSession {
 
   #handleEngineRequests(): void {
     const { engine } = this.options;
+    this.#handle(configureRequest, async (settings) => {
+      engine.configure(settings);
+      return {};
+    });
     this.#handle(loadModelRequest, (params, signal) =>
       engine.load(params, (fraction) => void this.#notify(loadProgressNotification, { modelId: params.modelId, fraction }), signal),
     );
@@ -118,21 +123,21 @@ export class LeaseSession {
     });
     this.#handle(estimateMemoryRequest, (params) => engine.estimate(params));
     this.#handle(getStateRequest, async () => this.options.state());
-    this.#handle(countTokensRequest, async ({ modelId, ...prompt }) => (await engine.ready(modelId)).countTokens(prompt));
-    this.#handle(renderChatRequest, async ({ modelId, ...prompt }) => ({ text: await (await engine.ready(modelId)).renderChat(prompt) }));
-    this.#handle(tokenizeRequest, async ({ modelId, text, special, addSpecial }) => ({
-      tokens: (await engine.ready(modelId)).tokenize(text, special, addSpecial),
-    }));
-    this.#handle(detokenizeRequest, async ({ modelId, tokens }) => ({ text: (await engine.ready(modelId)).detokenize(tokens) }));
-    this.#handle(embedRequest, async ({ modelId, texts }, signal) => (await engine.readyEncoder(modelId)).embed(texts, signal));
-    this.#handle(rankRequest, async ({ modelId, query, documents, topN }, signal) =>
-      (await engine.readyEncoder(modelId)).rank(query, documents, topN, signal),
+    this.#handle(countTokensRequest, ({ modelId, ...prompt }) => engine.use(modelId, (model) => model.countTokens(prompt)));
+    this.#handle(renderChatRequest, ({ modelId, ...prompt }) => engine.use(modelId, async (model) => ({ text: await model.renderChat(prompt) })));
+    this.#handle(tokenizeRequest, ({ modelId, text, special, addSpecial }) =>
+      engine.use(modelId, (model) => ({ tokens: model.tokenize(text, special, addSpecial) })),
+    );
+    this.#handle(detokenizeRequest, ({ modelId, tokens }) => engine.use(modelId, (model) => ({ text: model.detokenize(tokens) })));
+    this.#handle(embedRequest, ({ modelId, texts }, signal) => engine.useEncoder(modelId, (model) => model.embed(texts, signal)));
+    this.#handle(rankRequest, ({ modelId, query, documents, topN }, signal) =>
+      engine.useEncoder(modelId, (model) => model.rank(query, documents, topN, signal)),
     );
     this.#handle(chatRequest, (params, signal) =>
-      this.#answering(params.requestId, async (listener) => (await engine.ready(params.modelId)).chat(params, listener, signal)),
+      this.#answering(params.requestId, (listener) => engine.use(params.modelId, (model) => model.chat(params, listener, signal))),
     );
     this.#handle(completeRequest, (params, signal) =>
-      this.#answering(params.requestId, async (listener) => (await engine.ready(params.modelId)).complete(params, listener, signal)),
+      this.#answering(params.requestId, (listener) => engine.use(params.modelId, (model) => model.complete(params, listener, signal))),
     );
     this.#handle(shutdownRequest, async ({ reason }) => {
       // After the answer has been written.

@@ -50,9 +50,10 @@ export interface MemoryPlan {
  * taken where two don't fit.
  * @param fileBytes of all parts of the model's file
  * @param free bytes, of this machine and its graphics card together
+ * @param limit bytes that it may take at most, however much is free
  */
-export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWishes, free: number): MemoryPlan {
-  const usable = free * usableShare;
+export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWishes, free: number, limit = Infinity): MemoryPlan {
+  const usable = Math.min(free * usableShare, limit);
   const trained = header.contextLength ?? defaultContextLength;
   const wanted = Math.min(wishes.contextLength ?? defaultContextLength, trained);
   const slots = wishes.slots ?? 2;
@@ -67,7 +68,7 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
     return {
       need: needOf(longest, 1),
       fit: 'tight',
-      notes: [`The context has ${longest} tokens instead of ${wanted}: more does not fit into the free memory.`],
+      notes: [`The context has ${longest} tokens instead of ${wanted}: more does not fit into ${limit < free * usableShare ? 'the memory budget' : 'the free memory'}.`],
     };
   }
   const need = choices.at(-1)!;
@@ -77,7 +78,7 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
     notes: [],
     advice:
       longest === undefined
-        ? `It needs ${gigabytes(need.total)} and ${gigabytes(free)} are free: close other programs, unload other models, or take a smaller model.`
+        ? `${fileThatFits(needOf(leastContextLength, 1), usable)}Close other programs, unload other models, or take a smaller model.`
         : `It would fit with a context of ${longest} tokens.`,
   };
 }
@@ -120,6 +121,11 @@ export function gigabytes(bytes: number): string {
 function recurrentBytes({ architecture, blockCount, embeddingLength }: GgufHeader, slots: number): number | undefined {
   const recurrent = architecture !== undefined && /^(?:a?rwkv|mamba)/.test(architecture);
   return recurrent && blockCount !== undefined && embeddingLength !== undefined ? blockCount * embeddingLength * 66 * 4 * slots : undefined;
+}
+
+function fileThatFits(need: MemoryNeed, usable: number): string {
+  const largest = usable - need.context - need.compute;
+  return largest < 50 * 1024 ** 2 ? '' : `A file of up to ${gigabytes(largest)} would fit. `;
 }
 
 /** In steps of 256 tokens, by the line through two needs. */

@@ -122,6 +122,8 @@ export const settingIds = {
   modelsDirectory: 'jan.models.directory',
   hubUrl: 'jan.hub.url',
   endpointPort: 'jan.endpoint.port',
+  engineKeepAlive: 'jan.engine.keepAlive',
+  engineMemoryBudget: 'jan.engine.memoryBudget',
   statusBarShow: 'jan.statusBar.show',
   providers: 'jan.providers',
 } as const;
@@ -144,6 +146,10 @@ export interface SettingTypes {
   [settingIds.hubUrl]: string;
   /** 0: any free one. */
   [settingIds.endpointPort]: number;
+  /** Minutes. 0: at once; negative: never. */
+  [settingIds.engineKeepAlive]: number;
+  /** MB. 0: what is free. */
+  [settingIds.engineMemoryBudget]: number;
   [settingIds.statusBarShow]: StatusBarShow;
   /** Service group (`data`, …) or service name → plugin id. A name wins over its group. */
   [settingIds.providers]: Readonly<Record<string, string>>;

@@ -7,6 +7,7 @@ import { Emitter } from '../../common/events';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { registerLazily } from '../lazyProviders';
+import type { EngineSettingsSource } from './engineSettings';
 import type { InferenceServices } from './inferenceServices';
 import type { ReadModelSettings } from './modelSettings';
 
@@ -20,6 +21,8 @@ export interface InferencePluginOptions {
   readonly starterModelId: string;
   /** What the user set for a model. Default: nothing. */
   readonly modelSettings?: ReadModelSettings;
+  /** What the user set for the engine. Default: models stay until they are unloaded, the budget is what is free. */
+  readonly engineSettings?: EngineSettingsSource;
   /** Starts the HTTP endpoint of this window. */
   readonly openEndpoint: () => Promise<InferenceEndpoint>;
   /** Default: this process' executable. */

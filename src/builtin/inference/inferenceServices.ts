@@ -46,7 +46,7 @@ export class InferenceServices implements InferenceService, Disposable {
         log: options.log,
       }),
     );
-    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels')));
+    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels'), options.engineSettings));
 
     this.#owned.add(api.onDidChangeModels(() => this.#routes.clear()));
     this.#owned.add(plugin.onDidChangeBackends(() => this.#routes.clear()));

@@ -29,6 +29,7 @@ import {
   chatRequest,
   chatTextNotification,
   completeRequest,
+  configureRequest,
   countTokensRequest,
   detokenizeRequest,
   embedRequest,
@@ -45,6 +46,7 @@ import {
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
 import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toLoadParams, toPromptParams, toVector, wantsLoad } from './llamaRequests';
+import { toConfigureParams, type EngineSettingsSource } from './engineSettings';
 import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
@@ -74,13 +76,18 @@ export class LlamaBackend implements ModelBackend, Disposable {
   constructor(
     private readonly supervisor: RuntimeSupervisor,
     private readonly getDownloadedModels: () => Promise<readonly Model[]>,
+    private readonly settings?: EngineSettingsSource,
   ) {
     this.#owned.add(
       supervisor.onDidConnect((connection) => {
+        this.#configure(connection);
         connection.onNotification(stateNotification, ({ models }) => this.#setModels(models));
         connection.onDidClose(() => this.#setModels([]));
       }),
     );
+    if (settings !== undefined) {
+      this.#owned.add(settings.onDidChange(() => this.#configure(supervisor.current)));
+    }
   }
 
   /** Models in memory or on their way. */
@@ -314,6 +321,13 @@ export class LlamaBackend implements ModelBackend, Disposable {
       this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
     }
     return gone;
+  }
+
+  /** Nobody waits for it: when the connection ends, whoever asks something next is told. */
+  #configure(connection: RuntimeConnection | undefined): void {
+    if (this.settings !== undefined) {
+      connection?.request(configureRequest, toConfigureParams(this.settings.read())).catch(() => undefined);
+    }
   }
 
   async #load(connection: RuntimeConnection, model: Model & { readonly path: string }, options: InitModelOptions): Promise<void> {

@@ -58,7 +58,14 @@ describe('memory plan', () => {
   it('does not promise that a shorter context helps where the weights alone are too large', () => {
     const hopeless = planMemory(llama8B, file, {}, 3 * gib);
     assert.equal(hopeless.fit, 'too-large');
-    assert.match(hopeless.advice!, /needs 7\.\d GB|needs 6\.\d GB/);
-    assert.match(hopeless.advice!, /3\.0 GB are free.*smaller model/);
+    const fitting = Number(/A file of up to (2\.\d) GB would fit\. .*smaller model/.exec(hopeless.advice!)![1]);
+    assert.notEqual(planMemory(llama8B, fitting * gib * 0.97, { contextLength: 1024 }, 3 * gib).fit, 'too-large');
+    assert.doesNotMatch(planMemory(llama8B, file, {}, 0.3 * gib).advice!, /would fit/, 'nothing worth the name');
+  });
+
+  it('keeps within a budget, however much is free', () => {
+    assert.deepEqual(planMemory(llama8B, file, {}, 64 * gib, 7 * gib).need.slots, 1);
+    assert.match(planMemory(llama8B, file, {}, 64 * gib, 6 * gib).notes[0]!, /does not fit into the memory budget/);
+    assert.equal(planMemory(llama8B, file, {}, 64 * gib, 4 * gib).fit, 'too-large');
   });
 });

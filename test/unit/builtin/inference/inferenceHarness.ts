@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { ChatChunk, ChatRequest, JanApi, Model } from '../../../../src/api/jan';
+import type { EngineSettingsSource } from '../../../../src/builtin/inference/engineSettings';
 import { registerInferencePlugin } from '../../../../src/builtin/inference/inferencePlugin';
 import { nullLogger, type Logger } from '../../../../src/common/log';
 import { createCore } from '../../../../src/core/core';
@@ -27,6 +28,7 @@ export interface HarnessOptions {
   readonly log?: Logger;
   readonly starterModelId?: string;
   readonly runtimeEntry?: string;
+  readonly engineSettings?: EngineSettingsSource;
 }
 
 export function modelAt(id: string, file: string): Model {
@@ -46,6 +48,7 @@ export async function createHarness(models: Model[], options: HarnessOptions = {
     runtimeEntry: options.runtimeEntry ?? runtimeEntry,
     runtimeDirectory: directory,
     starterModelId: options.starterModelId ?? 'starter',
+    engineSettings: options.engineSettings,
     openEndpoint: async () => ({ url: 'http://127.0.0.1:1/v1', token: 'none' }),
   });
   const api = core.api('test');
