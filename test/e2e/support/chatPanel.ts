@@ -121,4 +121,9 @@ export class ChatPanel {
     await list.waitFor();
     return list;
   }
+
+  async closeHistory(): Promise<void> {
+    await this.button(/^Close the list/).click();
+    await this.frame.getByRole('dialog', { name: 'Conversations' }).waitFor({ state: 'detached' });
+  }
 }

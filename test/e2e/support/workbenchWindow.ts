@@ -84,6 +84,14 @@ export class WorkbenchWindow {
     );
   }
 
+  /** Chooses a colour theme by its name. */
+  async setTheme(name: string): Promise<void> {
+    await this.runCommand('Preferences: Color Theme');
+    await this.quickInput().locator('input').first().fill(name);
+    await this.#quickInputRow(name).click();
+    await this.quickInput().waitFor({ state: 'hidden' });
+  }
+
   /** The box that commands, pickers and input boxes appear in. Use `.locator('input')` and `.monaco-list-row`. */
   quickInput(): Locator {
     return this.page.locator('.quick-input-widget:visible');
