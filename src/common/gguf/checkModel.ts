@@ -4,7 +4,7 @@
 // Must not know: Node, the store, how a header is read.
 
 import { invalidGguf } from './byteCursor';
-import { ggufTensorTypes, ggufValueType } from './ggufFormat';
+import { ggufDefaultAlignment, ggufTensorTypes, ggufValueType } from './ggufFormat';
 import type { GgufArray, GgufValue } from './ggufMetadata';
 import type { GgufHeader, HeaderVisitor } from './readGgufHeader';
 import { VocabularyFacts } from './vocabularyFacts';
@@ -41,6 +41,11 @@ export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
     if (type !== undefined && type !== ggufValueType.uint16) {
       throw invalidGguf('its place in a split model is no 16-bit number', { key, type });
     }
+  }
+  // ggml_backend_cpu_buffer_from_ptr asserts TENSOR_ALIGNMENT of the mapped file.
+  const alignment = header.metadata.get('general.alignment');
+  if (typeof alignment === 'number' && alignment % ggufDefaultAlignment !== 0) {
+    throw invalidGguf(`its tensors are aligned to ${alignment} bytes where ${ggufDefaultAlignment} are needed`, { alignment });
   }
   checkVocabulary(header, facts);
   checkNumbers(header);

@@ -78,6 +78,7 @@ describe('checkCanRun', () => {
 
   const llamaTokenizer = { 'tokenizer.ggml.model': string('llama') };
   const refusals: Readonly<Record<string, readonly [RegExp, Change]>> = {
+    'tensors aligned to fewer bytes than a mapped file needs': [/aligned to 1 bytes/, { set: { 'general.alignment': number(1) } }],
     'no tokenizer': [/no tokenizer/, { set: { 'tokenizer.ggml.model': string('none') } }],
     'no vocabulary tokenizer': [/no tokenizer/, { set: { 'tokenizer.ggml.model': string('no_vocab') } }],
     'a missing tokenizer': [/no tokenizer/, { without: 'tokenizer.ggml.model' }],
