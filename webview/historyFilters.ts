@@ -3,13 +3,13 @@
 
 import { html, nothing, type TemplateResult } from 'lit';
 import type { HistoryFilter, HistoryItem, SearchPeriod, ToHost } from '../src/protocol/chatProtocol';
-import { select } from './kit';
+import { dayField, select } from './kit';
 import { strings } from './strings';
 
 /** Of a search alone. */
-export type SearchFilter = Pick<Extract<ToHost, { type: 'search' }>, 'period' | 'modelId' | 'role'>;
+export type SearchFilter = Pick<Extract<ToHost, { type: 'search' }>, 'period' | 'from' | 'to' | 'modelId' | 'role'>;
 
-export const noSearchFilter: SearchFilter = { period: 'any', modelId: null, role: null };
+export const noSearchFilter: SearchFilter = { period: 'any', from: null, to: null, modelId: null, role: null };
 
 export interface FilterOptions {
   readonly history: HistoryItem;
@@ -43,9 +43,14 @@ export function filterBar(options: FilterOptions & { readonly search: SearchFilt
         ['week', strings().lastWeekFilter],
         ['month', strings().lastMonth],
         ['year', strings().lastYear],
+        ['range', strings().dateRange],
       ],
       onChange: (period) => onSearch({ ...search, period: period as SearchPeriod }),
     })}
+    ${search.period === 'range'
+      ? html`${dayField({ label: strings().fromDay, value: search.from, onChange: (from) => onSearch({ ...search, from }) })}
+        ${dayField({ label: strings().toDay, value: search.to, onChange: (to) => onSearch({ ...search, to }) })}`
+      : nothing}
     ${select({
       label: strings().role,
       value: search.role ?? '',

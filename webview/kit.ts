@@ -64,6 +64,18 @@ export function select(options: {
   </select>`;
 }
 
+/** A native field for a day. @param value `2026-01-31`, or null for none */
+export function dayField(options: { readonly label: string; readonly value: string | null; readonly onChange: (value: string | null) => void }): TemplateResult {
+  return html`<label class="day"
+    ><span>${options.label}</span
+    ><input
+      type="date"
+      class="select"
+      .value=${options.value ?? ''}
+      @change=${(event: Event) => options.onChange((event.currentTarget as HTMLInputElement).value || null)}
+    /></label>`;
+}
+
 export function progressRing(label: string): TemplateResult {
   return html`<vscode-progress-ring class="ring" aria-label=${label}></vscode-progress-ring>`;
 }

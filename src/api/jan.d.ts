@@ -138,6 +138,7 @@ export interface ServiceConstants {
     readonly IMPORT_CONVERSATION: 'importConversation';
     readonly PURGE_CONVERSATIONS: 'purgeConversations';
     readonly SEARCH_MESSAGES: 'searchMessages';
+    readonly GET_CONVERSATION_TAGS: 'getConversationTags';
     readonly STORE_ATTACHMENT: 'storeAttachment';
     readonly GET_ATTACHMENT: 'getAttachment';
     readonly CHECK_STORE: 'checkStore';
@@ -272,6 +273,8 @@ export interface DataService {
    * A text without a letter, digit or emoji finds nothing. @throws `invalid-argument`, `store-unavailable`
    */
   searchMessages(query: SearchQuery): Promise<SearchPage>;
+  /** Every tag in use and how many conversations have it, those in the archive included; in the order of the letters. @throws `store-unavailable` */
+  getConversationTags(): Promise<TagCount[]>;
   /**
    * Keeps a file's bytes, once however often they are stored; resolves when they are on disk. Name them in a message's
    * `attachments` within a day, or they may be removed. @param bytes at most 64 MiB
@@ -503,6 +506,11 @@ export interface PurgeResult {
   readonly messages: number;
 }
 
+export interface TagCount {
+  readonly tag: string;
+  readonly conversations: number;
+}
+
 export interface SearchQuery {
   /** ≤ 1000 characters. */
   readonly text: string;
@@ -515,6 +523,7 @@ export interface SearchQuery {
   /** Of the conversation, as in `ConversationQuery`. */
   readonly workspace?: string | null;
   readonly archived?: boolean;
+  readonly tag?: string;
   readonly conversationId?: string;
   /** 1…200; default 50. */
   readonly limit?: number;

@@ -25,6 +25,7 @@ export const serviceConstants: ServiceConstants = {
     IMPORT_CONVERSATION: 'importConversation',
     PURGE_CONVERSATIONS: 'purgeConversations',
     SEARCH_MESSAGES: 'searchMessages',
+    GET_CONVERSATION_TAGS: 'getConversationTags',
     STORE_ATTACHMENT: 'storeAttachment',
     GET_ATTACHMENT: 'getAttachment',
     CHECK_STORE: 'checkStore',

@@ -125,7 +125,8 @@ export interface HistoryItem {
   readonly loading: boolean;
 }
 
-export const searchPeriods = ['any', 'day', 'week', 'month', 'year'] as const;
+/** `range`: between two days. */
+export const searchPeriods = ['any', 'day', 'week', 'month', 'year', 'range'] as const;
 export type SearchPeriod = (typeof searchPeriods)[number];
 
 export interface SearchHitItem {
@@ -247,6 +248,9 @@ export interface ChatStrings {
   readonly lastWeekFilter: string;
   readonly lastMonth: string;
   readonly lastYear: string;
+  readonly dateRange: string;
+  readonly fromDay: string;
+  readonly toDay: string;
   readonly anyModel: string;
   readonly anyRole: string;
   readonly anyTag: string;
@@ -410,6 +414,7 @@ const text = v.pipe(v.string(), v.maxLength(maxTextLength));
 const conversationId = v.nullable(id);
 const ids = v.pipe(v.array(id), v.minLength(1), v.maxLength(100_000));
 const tag = v.pipe(v.string(), v.minLength(1), v.maxLength(100));
+const day = v.pipe(v.string(), v.isoDate());
 
 /** Of one message. */
 export const maxAttachments = 20;
@@ -462,6 +467,9 @@ const toHost = v.variant('type', [
     revision: v.pipe(v.number(), v.integer()),
     text: v.pipe(v.string(), v.maxLength(900)),
     period: v.picklist(searchPeriods),
+    /** Of `range`: days of this machine's calendar, both included; null: open. */
+    from: v.nullable(day),
+    to: v.nullable(day),
     modelId: v.nullable(v.pipe(v.string(), v.maxLength(1000))),
     role: v.nullable(v.picklist(['user', 'assistant'])),
   }),

@@ -30,7 +30,7 @@ const added = {
     PURGE_CONVERSATIONS: 'purgeConversations', SEARCH_MESSAGES: 'searchMessages', STORE_ATTACHMENT: 'storeAttachment',
     GET_ATTACHMENT: 'getAttachment', CHECK_STORE: 'checkStore', BACKUP_STORE: 'backupStore', RESTORE_STORE: 'restoreStore',
     EXPORT_CONVERSATIONS: 'exportConversations', PREVIEW_IMPORT: 'previewImport', IMPORT_CONVERSATIONS: 'importConversations',
-    UNDO_IMPORT: 'undoImport',
+    UNDO_IMPORT: 'undoImport', GET_CONVERSATION_TAGS: 'getConversationTags',
   },
 } as const;
 

@@ -20,6 +20,7 @@ export function createDataProviders(store: Store): Omit<DataService, ExchangeNam
       store.importConversation(checkInput(inputSchema.conversationImport, input, 'input')),
     purgeConversations: async (query) => store.purgeConversations(checkInput(inputSchema.purgeQuery, query, 'query')),
     searchMessages: async (query) => store.searchMessages(checkInput(inputSchema.searchQuery, query, 'query')),
+    getConversationTags: async () => store.getConversationTags(),
     storeAttachment: async (bytes, meta) =>
       store.storeAttachment(checkInput(inputSchema.bytes, bytes, 'bytes'), checkInput(inputSchema.attachmentInfo, meta, 'meta')),
     getAttachment: async (id) => store.getAttachment(checkInput(inputSchema.attachmentId, id, 'id')),

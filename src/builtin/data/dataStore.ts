@@ -23,6 +23,7 @@ import type {
   RestoreResult,
   SearchPage,
   SearchQuery,
+  TagCount,
   StoreReport,
 } from '../../api/jan';
 import { isJanError, JanError } from '../../common/errors';
@@ -74,6 +75,10 @@ export class DataStore {
       messages?.map((message) => (dead.has(message.id) ? { ...message, status: 'interrupted' } : message)) ??
       missing('conversation', conversationId)
     );
+  }
+
+  async getConversationTags(): Promise<TagCount[]> {
+    return this.#core.read((view) => view.queries.tags());
   }
 
   /** What is new or changed since the last search is indexed first. */

@@ -176,6 +176,7 @@ export const inputSchema = {
     role: v.optional(role),
     workspace: v.optional(v.nullable(workspace)),
     archived: v.optional(v.boolean()),
+    tag: v.optional(tag),
     conversationId: v.optional(id),
     limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
     offset: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(500))),

@@ -93,6 +93,9 @@ function filters(table: SearchedTable, query: SearchQuery): { conditions: string
   if (query.conversationId !== undefined) {
     add(`${conversation}.id = ?`, query.conversationId);
   }
+  if (query.tag !== undefined) {
+    add(`EXISTS (SELECT 1 FROM json_each(${conversation}.tags) WHERE value = ?)`, query.tag);
+  }
   if (query.workspace !== undefined) {
     add(`${conversation}.workspace IS ?`, query.workspace === null ? null : toTextColumn(query.workspace));
   }

@@ -118,11 +118,15 @@ function summarise(
 ): string {
   const { conversations, messages, attachments, bytes } = counts;
   const size = bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
-  const what = `Checked ${conversations} conversations with ${messages} messages and ${attachments} attachments (${size}).`;
+  const what = `Checked ${counted(conversations, 'conversation')} with ${counted(messages, 'message')} and ${counted(attachments, 'attachment')} (${size}).`;
   if (findings.length === 0) {
     return `${what} Everything is in order.`;
   }
   const shown = findings.slice(0, 5).map(({ message }) => message);
   const more = findings.length > shown.length ? ` And ${findings.length - shown.length} more.` : '';
-  return `${what} Found ${findings.length === 1 ? '1 problem' : `${findings.length} problems`}: ${shown.join(' ')}${more}`;
+  return `${what} Found ${counted(findings.length, 'problem')}: ${shown.join(' ')}${more}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

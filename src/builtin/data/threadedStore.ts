@@ -203,7 +203,7 @@ export class ThreadedStore {
 }
 
 const methods: Readonly<Record<StoreMethod, true>> = {
-  getConversations: true, getConversation: true, getConversationMessages: true, searchMessages: true, getModel: true,
+  getConversations: true, getConversation: true, getConversationMessages: true, searchMessages: true, getConversationTags: true, getModel: true,
   getModels: true, contentHash: true, createConversation: true, updateConversation: true, deleteConversation: true,
   deleteConversations: true, restoreConversation: true, forkConversation: true, importConversation: true,
   purgeConversations: true, createMessage: true, updateMessage: true, storeAttachment: true, getAttachment: true,

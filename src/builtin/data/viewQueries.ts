@@ -2,7 +2,7 @@
 // Must not know: the journal, files, who asks.
 
 import { createHash } from 'node:crypto';
-import type { Attachment, Conversation, ConversationQuery, Message, MessageRole, MessageStatus, Model } from '../../api/jan';
+import type { Attachment, Conversation, ConversationQuery, Message, MessageRole, MessageStatus, Model, TagCount } from '../../api/jan';
 import type { Writer } from './operations';
 import { fromJsonColumn, fromTextColumn, toTextColumn } from './schema';
 import type { SqlValue, StatementCache } from './sqlite';
@@ -46,6 +46,15 @@ export class ViewQueries {
   conversation(id: string): Conversation | undefined {
     const row = this.sql.row(`SELECT ${conversationColumns} FROM conversations c WHERE c.id = ? AND c.deleted_at IS NULL`, [id]);
     return row === undefined ? undefined : toConversation(row);
+  }
+
+  /** In use, with the number of conversations that have each. */
+  tags(): TagCount[] {
+    const rows = this.sql.rows(
+      `SELECT value, count(*) FROM conversations c, json_each(c.tags) WHERE c.tags IS NOT NULL AND c.deleted_at IS NULL
+       GROUP BY value ORDER BY value`,
+    );
+    return (rows as [string, number][]).map(([tag, conversations]) => ({ tag, conversations }));
   }
 
   /** Ids with all that a list shows of them, to tell what a reload changed. */

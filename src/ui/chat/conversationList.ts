@@ -14,6 +14,7 @@ export class ConversationList {
   #isLoading = true;
   #filter: HistoryFilter;
   #items: { readonly key: string; readonly items: readonly ConversationItem[] } | undefined;
+  /** All that the store has when it was asked last, and those met since. */
   readonly #tags = new Set<string>();
   /** Raised when something else is to be listed: a reading that began before is thrown away. */
   #version = 0;
@@ -41,7 +42,6 @@ export class ConversationList {
     return this.#isLoading;
   }
 
-  /** Met so far. */
   get tags(): readonly string[] {
     return [...this.#tags].sort((a, b) => a.localeCompare(b));
   }
@@ -68,6 +68,17 @@ export class ConversationList {
 
   /** Reads as many again as there are, at least a page. */
   async load(): Promise<void> {
+    await Promise.all([this.#loadConversations(), this.#loadTags()]);
+  }
+
+  /** A store of a plugin need not know them: then they are those that are met. */
+  async #loadTags(): Promise<void> {
+    const tags = await this.api.data.getConversationTags().catch(() => []);
+    tags.forEach(({ tag }) => this.#tags.add(tag));
+    this.onChange();
+  }
+
+  async #loadConversations(): Promise<void> {
     const version = ++this.#version;
     const wanted = Math.max(pageSize, this.#conversations.length);
     let read: Conversation[] = [];

@@ -2,7 +2,7 @@
 // Must not know: the list, the view, VS Code.
 
 import type { JanApi, SearchHit, SearchQuery } from '../../api/jan';
-import type { HistoryFilter, SearchHitItem, SearchItem, SearchPeriod, ToHost } from '../../protocol/chatProtocol';
+import type { HistoryFilter, SearchHitItem, SearchItem, ToHost } from '../../protocol/chatProtocol';
 
 export type SearchRequest = Omit<Extract<ToHost, { type: 'search' }>, 'type'>;
 
@@ -58,12 +58,11 @@ export class ConversationSearch {
     const filter = this.filter();
     const offset = this.#offset;
     const page = await this.api.data.searchMessages({ ...this.#query(request, filter), offset });
-    const hits = await this.#tagged(page.hits, filter.tag);
     if (this.#request === request && this.#offset === offset && this.filter() === filter) {
       const next = offset + pageSize;
       this.#found = {
         revision: request.revision,
-        hits: [...before, ...hits.map(hitItem)],
+        hits: [...before, ...page.hits.map(hitItem)],
         total: page.total,
         hasMore: next < page.total && next <= lastOffset,
       };
@@ -71,27 +70,19 @@ export class ConversationSearch {
     }
   }
 
-  #query(request: SearchRequest, { scope, archived }: HistoryFilter): SearchQuery {
-    const from = beginOf(request.period, Date.now());
+  #query(request: SearchRequest, { scope, archived, tag }: HistoryFilter): SearchQuery {
+    const { from, to } = timesOf(request, Date.now());
     return {
       text: asTyped(request.text),
       archived,
       limit: pageSize,
       ...(scope === 'folder' && this.folder !== undefined ? { workspace: this.folder } : {}),
       ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      ...(tag === null ? {} : { tag }),
       ...(request.modelId === null ? {} : { modelId: request.modelId }),
       ...(request.role === null ? {} : { role: request.role }),
     };
-  }
-
-  /** The store searches without regard to tags. */
-  async #tagged(hits: readonly SearchHit[], tag: string | null): Promise<readonly SearchHit[]> {
-    if (tag === null || hits.length === 0) {
-      return hits;
-    }
-    const ids = [...new Set(hits.map((hit) => hit.conversationId))];
-    const tagged = new Set((await this.api.data.getConversations({ ids, tag, limit: ids.length })).map((one) => one.id));
-    return hits.filter((hit) => tagged.has(hit.conversationId));
   }
 }
 
@@ -101,12 +92,21 @@ export function asTyped(text: string): string {
   return !isQuoting && /[\p{L}\p{N}]$/u.test(text) ? `${text}*` : text;
 }
 
-/** `undefined`: from the beginning. */
-function beginOf(period: SearchPeriod, now: number): number | undefined {
+/** Unix ms, both included; `undefined`: open. Days are those of this machine's calendar. */
+function timesOf({ period, from, to }: SearchRequest, now: number): { readonly from: number | undefined; readonly to: number | undefined } {
+  if (period === 'range') {
+    return { from: from === null ? undefined : startOf(from), to: to === null ? undefined : startOf(to, 1) - 1 };
+  }
   const midnight = new Date(now);
   midnight.setHours(0, 0, 0, 0);
   const days = { any: undefined, day: 0, week: 7, month: 30, year: 365 }[period];
-  return days === undefined ? undefined : midnight.getTime() - days * 86_400_000;
+  return { from: days === undefined ? undefined : midnight.getTime() - days * 86_400_000, to: undefined };
+}
+
+/** @param day `2026-01-31` @param later days */
+function startOf(day: string, later = 0): number {
+  const [year, month, date] = day.split('-').map(Number);
+  return new Date(year!, month! - 1, date! + later).getTime();
 }
 
 function hitItem(hit: SearchHit): SearchHitItem {

@@ -75,7 +75,7 @@ describe('Notice of damage', function () {
         buttons: ['Check Conversations', 'Show Log'],
       },
     ]);
-    assert.match(told[0]!, /^Checked 1 conversations with 2 messages .*Found 1 problem:/);
+    assert.match(told[0]!, /^Checked 1 conversation with 2 messages .*Found 1 problem:/);
   });
 
   it('tells of all that is found together at once, and only once', async () => {

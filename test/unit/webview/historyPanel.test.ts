@@ -35,6 +35,21 @@ describe('The page: the list of conversations', function () {
     await page.waitForFunction(() => document.activeElement?.classList.contains('history-button'));
   });
 
+  it('limits a search to the days between two', async () => {
+    await show(state([]));
+    await page.click('.history-button');
+    await page.click('[aria-label="Filters"]');
+    await page.fill('.history-search input', 'caf');
+    await page.selectOption('select[aria-label="Time"]', 'range');
+    await posted();
+    await page.getByLabel('From').fill('2026-01-31');
+    await page.getByLabel('From').dispatchEvent('change');
+    await page.waitForFunction(() => window.posted.some((one) => one.type === 'search' && one.from === '2026-01-31' && one.to === null));
+    await page.getByLabel('To', { exact: true }).fill('2026-02-01');
+    await page.getByLabel('To', { exact: true }).dispatchEvent('change');
+    await page.waitForFunction(() => window.posted.some((one) => one.type === 'search' && one.to === '2026-02-01' && one.period === 'range'));
+  });
+
   it('searches as one types, marks what matched, draws nothing of it as HTML, and opens a hit', async () => {
     await show(state([]));
     await page.click('.history-button');
@@ -44,7 +59,7 @@ describe('The page: the list of conversations', function () {
     await page.waitForFunction(() => window.posted.some((one) => one.type === 'search'));
     const [asked] = (await posted()).filter((one) => one.type === 'search');
     assert.ok(asked !== undefined);
-    assert.deepEqual(asked, { type: 'search', revision: asked.revision, text: 'caf', period: 'any', modelId: null, role: null });
+    assert.deepEqual(asked, { type: 'search', revision: asked.revision, text: 'caf', period: 'any', from: null, to: null, modelId: null, role: null });
     const snippet = '<img src=x onerror=isHacked=1> A café, 東京';
     const at = snippet.indexOf('café');
     const hit = { conversationId: 'k', conversationName: 'Kinds', messageId: 'm', role: 'assistant' as const, createdAt: Date.now(), snippet };

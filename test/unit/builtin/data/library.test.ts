@@ -73,6 +73,12 @@ describe('Data service: a library of conversations', () => {
       assert.deepEqual(await names({ pinned: false }), ['five', 'three', 'one']);
       assert.deepEqual([await names({ tag: 't' }), await names({ tag: 't,"u"' }), await names({ tag: ',' })], [['three'], ['one'], []]);
       assert.deepEqual(await names({ ids: [last.id, unknownId] }), ['five']);
+      await api.data.deleteConversation((await make('gone', { tags: ['gone'] })).id);
+      assert.deepEqual(await api.data.getConversationTags(), [
+        { tag: 't', conversations: 1 },
+        { tag: 't,"u"', conversations: 1 },
+        { tag: 'u', conversations: 1 },
+      ]);
       const paged: string[] = [];
       let page = await api.data.getConversations({ limit: 2, pinnedFirst: true });
       while (page.length > 0) {
@@ -274,7 +280,7 @@ describe('Data service: a library of conversations', () => {
       await fill();
       const report = await api.data.checkStore();
       assert.deepEqual([report.ok, report.conversations, report.messages, report.attachments, report.findings], [true, 1, 2, 1, []]);
-      assert.match(report.summary, /1 conversations with 2 messages.*in order/);
+      assert.match(report.summary, /1 conversation with 2 messages.*in order/);
       const journal = path.join(directory, 'journal-1.log');
       const whole = await readFile(journal);
       const frames = await readFrames(journal);

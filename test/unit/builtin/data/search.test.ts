@@ -134,6 +134,8 @@ describe('SEARCH_MESSAGES', function () {
     assert.deepEqual(await found('malaga', { workspace: null }), [two]);
     assert.deepEqual(await found('malaga', { archived: true }), [two]);
     assert.deepEqual(await found('malaga', { conversationId: there.id }), [two]);
+    await store.updateConversation({ id: there.id, tags: ['food', 'a"b'] });
+    assert.deepEqual([await found('malaga', { tag: 'food' }), await found('malaga', { tag: 'a"b' }), await found('malaga', { tag: 'foo' })], [[two], [two], []]);
     const at = (await store.getConversationMessages(here.id))[0]!.createdAt;
     assert.deepEqual(await found('malaga', { from: at, to: at, role: 'user' }), [one]);
     assert.deepEqual(await found('malaga', { from: clock + 1 }), []);

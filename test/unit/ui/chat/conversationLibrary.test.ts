@@ -41,7 +41,7 @@ describe('The chat and its library of conversations', () => {
     api.data.createMessage({ conversationId, role: 'user', content, ...extra });
   const names = (): string[] => page.state.conversations.map((one) => one.name);
   const search = (text: string, revision: number, extra: object = {}): void =>
-    page.say({ type: 'search', revision, text, period: 'any', modelId: null, role: null, ...extra });
+    page.say({ type: 'search', revision, text, period: 'any', from: null, to: null, modelId: null, role: null, ...extra });
 
   it('shows this folder first and all with a click, which the next window remembers', async () => {
     await make('here');
@@ -75,6 +75,41 @@ describe('The chat and its library of conversations', () => {
     await page.until((state) => state.conversations.length === 1 && state.conversations[0]!.archived);
     await api.data.updateConversation({ id: b.id, archived: false });
     await page.until((state) => state.conversations.length === 0);
+  });
+
+  it('offers the tags of conversations that are not listed, and searches within one', async () => {
+    const old = await make('elsewhere', { workspace: 'file:///other', tags: ['old'], archived: true });
+    const here = await make('here', { tags: ['new'] });
+    await say(old.id, 'zebra');
+    await say(here.id, 'zebra');
+    await page.show();
+    assert.deepEqual(page.state.history.tags, ['new', 'old']);
+    page.say({ type: 'filterHistory', filter: { scope: 'all', archived: true, tag: 'old' } });
+    await page.until((state) => state.history.filter.tag === 'old');
+    search('zebra', 1);
+    assert.equal((await page.until((state) => state.search?.revision === 1)).search!.total, 1);
+    page.say({ type: 'filterHistory', filter: { scope: 'all', archived: false, tag: 'old' } });
+    await page.until((state) => state.search?.total === 0);
+  });
+
+  it('searches between two days, both included, either of them open', async () => {
+    const { id } = await make('here');
+    await say(id, 'zebra');
+    const now = new Date();
+    const day = (days: number): string => {
+      const date = new Date(now.getFullYear(), now.getMonth(), now.getDate() + days);
+      return [date.getFullYear(), String(date.getMonth() + 1).padStart(2, '0'), String(date.getDate()).padStart(2, '0')].join('-');
+    };
+    await page.show();
+    const total = async (revision: number, from: string | null, to: string | null): Promise<number> => {
+      search('zebra', revision, { period: 'range', from, to });
+      return (await page.until((state) => state.search?.revision === revision)).search!.total;
+    };
+    assert.equal(await total(1, day(0), day(0)), 1);
+    assert.equal(await total(2, day(1), null), 0);
+    assert.equal(await total(3, null, day(-1)), 0);
+    assert.equal(await total(4, day(-1), null), 1);
+    assert.equal(await total(5, null, null), 1);
   });
 
   it('reads page after page, each conversation once, also while others are written', async function () {
