@@ -81,6 +81,7 @@ export function compose(context: vscode.ExtensionContext): { readonly exports: J
       log,
       runtimeEntry: shipped('dist/runtime.mjs'),
       runtimeDirectory: runtimeDirectory(storage),
+      crashMemoryFile: path.join(storage, 'engine-crashes.json'),
       starterModelId: starterModel.id,
       modelSettings: (modelId) => setting<Record<string, unknown>>('modelSettings', {})[modelId],
       engineSettings: {

@@ -13,6 +13,7 @@ import './markdownView';
 
 const actionLabels: Readonly<Record<ChatAction, keyof ChatStrings>> = {
   retry: 'actionRetry',
+  tryAnyway: 'actionTryAnyway',
   pickModel: 'actionPickModel',
   downloadModel: 'actionDownloadModel',
   addModelFile: 'actionAddModelFile',

@@ -78,6 +78,8 @@ export type JanErrorCode =
   | 'model-file-missing'
   | 'model-invalid'
   | 'model-load-failed'
+  /** It has ended the engine before and isn't loaded the same way again by itself: `InitModelOptions.retryCrashed`. */
+  | 'model-crashed'
   | 'model-busy'
   | 'no-model'
   | 'out-of-memory'
@@ -941,6 +943,8 @@ export interface LoraAdapter {
 }
 
 export interface InitModelOptions extends CallOptions, ModelLoadOptions {
+  /** Load it although it has ended the engine before; what is remembered of that is forgotten. Default false. */
+  readonly retryCrashed?: boolean;
   /** 0…1 progress of loading. */
   readonly onProgress?: (fraction: number) => void;
 }

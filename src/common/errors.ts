@@ -15,6 +15,7 @@ export const janErrorCodes = [
   'model-file-missing',
   'model-invalid',
   'model-load-failed',
+  'model-crashed',
   'model-busy',
   'no-model',
   'out-of-memory',

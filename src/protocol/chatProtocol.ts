@@ -11,6 +11,7 @@ export type MessageItemStatus = 'streaming' | 'complete' | 'stopped' | 'failed' 
 /** The next step that an error offers. What each one does is the controller's business: none carries a command. */
 export const chatActions = [
   'retry',
+  'tryAnyway',
   'pickModel',
   'downloadModel',
   'addModelFile',
@@ -346,6 +347,7 @@ export interface ChatStrings {
   readonly announceCopied: string;
   readonly announceAttached: string;
   readonly actionRetry: string;
+  readonly actionTryAnyway: string;
   readonly actionPickModel: string;
   readonly actionDownloadModel: string;
   readonly actionAddModelFile: string;

@@ -2,7 +2,7 @@
 // Must not know: how models are drawn, how backends load them.
 
 import * as vscode from 'vscode';
-import type { JanApi, Model } from '../api/jan';
+import type { InitModelOptions, JanApi, Model } from '../api/jan';
 import { JanError } from '../common/errors';
 import type { Disposable } from '../common/lifecycle';
 import { DisposableStore } from '../common/lifecycle';
@@ -26,7 +26,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
   /** Loads under way from this window, to be given up when the model is unloaded meanwhile. */
   const loading = new Map<string, AbortController>();
 
-  const load = async (modelId: string): Promise<void> => {
+  const load = async (modelId: string, options: Pick<InitModelOptions, 'retryCrashed'> = {}): Promise<void> => {
     if (loading.has(modelId)) {
       return;
     }
@@ -34,7 +34,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     loading.set(modelId, abort);
     try {
       // The view's bar only says that something goes on; percent stand in the tree and in the status bar.
-      await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.inference.initModel(modelId, { signal: abort.signal }));
+      await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.inference.initModel(modelId, { signal: abort.signal, ...options }));
     } finally {
       loading.delete(modelId);
     }
@@ -101,19 +101,22 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     id: 'jan.loadModel' | 'jan.unloadModel' | 'jan.deleteModel' | 'jan.forgetModel' | 'jan.revealModelFile' | 'jan.copyModelId' | 'jan.modelSettings',
     ask: () => Promise<string | undefined>,
     act: (modelId: string) => Promise<unknown>,
+    anyway?: (modelId: string) => Promise<unknown>,
   ): void => {
     owned.add(
-      registerCommand(id, (target?: ModelTarget) =>
-        withErrors(async () => {
-          const modelId = modelIdOf(target) ?? (await ask());
+      registerCommand(id, async (target?: ModelTarget) => {
+        let modelId = modelIdOf(target);
+        const withModel = async (what: (modelId: string) => Promise<unknown>): Promise<void> => {
+          modelId ??= await ask();
           if (modelId !== undefined) {
-            await act(modelId);
+            await what(modelId);
           }
-        }, log),
-      ),
+        };
+        await withErrors(() => withModel(act), log, anyway && ((): Promise<void> => withModel(anyway)));
+      }),
     );
   };
-  on(commandIds.loadModel, () => askToLoad(api), load);
+  on(commandIds.loadModel, () => askToLoad(api), load, (modelId) => load(modelId, { retryCrashed: true }));
   on(
     commandIds.unloadModel,
     () => askForRunningModel(api, l10n.t('Unload Model')),

@@ -7,8 +7,8 @@ import type { Localise } from './localise';
 
 export interface NextStep {
   readonly title: string;
-  /** `retry`: the same again. */
-  readonly action: CommandId | 'retry';
+  /** `retry`: the same again. `tryAnyway`: although it went wrong before. */
+  readonly action: CommandId | 'retry' | 'tryAnyway';
 }
 
 /** At most two besides the log, so that a notification stays readable. */
@@ -29,6 +29,8 @@ export function nextStepsFor(code: JanErrorCode, canRetry: boolean, l10n: Locali
     case 'model-invalid':
     case 'unsupported':
       return [search, log];
+    case 'model-crashed':
+      return [pick, { title: l10n.t('Try Anyway'), action: 'tryAnyway' }, log];
     case 'model-load-failed':
     case 'out-of-memory':
     case 'context-overflow':

@@ -62,6 +62,6 @@ export function exitWords(exit: ProcessExit | undefined): string {
 /** @param words instead of those for the exit: this window has ended the process itself, and knows why. */
 export function crashError(exit: ProcessExit | undefined, words = exitWords(exit)): JanError {
   return new JanError('engine-crashed', `The engine ${words}. Send the message again to restart it.`, {
-    details: { signal: exit?.signal ?? null, exitCode: exit?.code ?? null, ...(exit?.outOfMemory === true ? { outOfMemory: true } : {}) },
+    details: { words, signal: exit?.signal ?? null, exitCode: exit?.code ?? null, ...(exit?.outOfMemory === true ? { outOfMemory: true } : {}) },
   });
 }

@@ -17,6 +17,8 @@ export interface InferencePluginOptions {
   readonly runtimeEntry: string;
   /** A folder for the runtime's socket; the same in every window of a user. */
   readonly runtimeDirectory: string;
+  /** Where crashes of the engine are kept in mind, a file. Default: in `runtimeDirectory`, until the machine is off. */
+  readonly crashMemoryFile?: string;
   /** The model that answers when none was chosen and none is loaded. */
   readonly starterModelId: string;
   /** What the user set for a model. Default: nothing. */

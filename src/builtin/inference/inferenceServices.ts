@@ -1,6 +1,7 @@
 // The functions behind the names of the Inference service, over every registered backend; one of them is llama.cpp.
 // Must not know: VS Code, HTTP, how other backends work, how the plugin is registered.
 
+import * as path from 'node:path';
 import type {
   ChatChunk,
   EngineState,
@@ -13,6 +14,7 @@ import type {
 } from '../../api/jan';
 import { JanError, toJanError } from '../../common/errors';
 import { DisposableStore, toDisposable, type Disposable } from '../../common/lifecycle';
+import { CrashMemory } from './crashMemory';
 import type { InferencePluginOptions } from './inferencePlugin';
 import { LlamaBackend } from './llamaBackend';
 import { withModelLoadOptions, withModelSettings } from './modelSettings';
@@ -46,7 +48,8 @@ export class InferenceServices implements InferenceService, Disposable {
         log: options.log,
       }),
     );
-    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels'), options.engineSettings));
+    const crashes = new CrashMemory(options.crashMemoryFile ?? path.join(options.runtimeDirectory, 'crashes.json'), options.runtimeEntry, options.log);
+    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels'), crashes, options.engineSettings));
 
     this.#owned.add(api.onDidChangeModels(() => this.#routes.clear()));
     this.#owned.add(plugin.onDidChangeBackends(() => this.#routes.clear()));

@@ -46,6 +46,7 @@ import {
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
 import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toLoadParams, toPromptParams, toVector, wantsLoad } from './llamaRequests';
+import { crashOf, type CrashMemory, type CrashPhase, type Suspect } from './crashMemory';
 import { toConfigureParams, type EngineSettingsSource } from './engineSettings';
 import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
@@ -71,11 +72,14 @@ export class LlamaBackend implements ModelBackend, Disposable {
   #models: readonly RuntimeModel[] = [];
   readonly #names = new Map<string, string>();
   readonly #purposes = new ModelPurposes();
+  /** How this window has loaded what it loaded. */
+  readonly #loadedWith = new Map<string, object>();
   #nextRequest = 1;
 
   constructor(
     private readonly supervisor: RuntimeSupervisor,
     private readonly getDownloadedModels: () => Promise<readonly Model[]>,
+    private readonly crashes: CrashMemory,
     private readonly settings?: EngineSettingsSource,
   ) {
     this.#owned.add(
@@ -130,6 +134,9 @@ export class LlamaBackend implements ModelBackend, Disposable {
       throw new JanError('cancelled', 'Loading was cancelled.');
     }
     const model = await this.#downloadedModel(modelId);
+    if (options.retryCrashed === true) {
+      await this.crashes.forget(modelId);
+    }
     const connection = await this.supervisor.lease();
     await this.#load(connection, model, options);
     return this.running.find((running) => running.modelId === modelId)!;
@@ -236,8 +243,10 @@ export class LlamaBackend implements ModelBackend, Disposable {
             yield first ? { ...chunk, modelId } : chunk;
             first = false;
           }
+          await this.#noteSuccess(modelId);
           return;
         } catch (error) {
+          await this.#noteCrash(modelId, connection, error, 'answering');
           if (attempt === 0 && first && this.#isGone(modelId, error)) {
             continue;
           }
@@ -293,6 +302,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
       try {
         return await ask(connection, { signal });
       } catch (error) {
+        await this.#noteCrash(modelId, connection, error, 'answering');
         if (attempt === 0 && this.#isGone(modelId, error)) {
           continue;
         }
@@ -331,6 +341,10 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   async #load(connection: RuntimeConnection, model: Model & { readonly path: string }, options: InitModelOptions): Promise<void> {
+    const settings = toLoadParams(options);
+    // Which template writes the prompt has nothing to do with how native code fares.
+    this.#loadedWith.set(model.id, definedOnly({ ...settings, chatTemplate: undefined }));
+    await this.crashes.check((await this.#suspect(model.id)) ?? { modelId: model.id, name: model.name, path: model.path, settings });
     let alive = (): void => undefined;
     const progress = connection.onNotification(loadProgressNotification, ({ modelId, fraction }) => {
       if (modelId === model.id) {
@@ -344,14 +358,38 @@ export class LlamaBackend implements ModelBackend, Disposable {
         {
           modelId: model.id,
           path: model.path,
-          ...toLoadParams(options),
+          ...settings,
         },
         { signal: options.signal, onStart: (restart) => (alive = restart) },
       );
       this.#setModels([...this.#models.filter(({ modelId }) => modelId !== model.id), loaded]);
+    } catch (error) {
+      await this.#noteCrash(model.id, connection, error, 'loading');
+      throw error;
     } finally {
       progress.dispose();
     }
+  }
+
+  async #noteCrash(modelId: string, connection: RuntimeConnection, error: unknown, phase: CrashPhase): Promise<void> {
+    const crash = crashOf(error, phase, connection.pid);
+    const suspect = crash === undefined ? undefined : await this.#suspect(modelId);
+    if (crash !== undefined && suspect !== undefined) {
+      await this.crashes.note(suspect, crash);
+    }
+  }
+
+  async #noteSuccess(modelId: string): Promise<void> {
+    if (this.crashes.isAnyKnown) {
+      const suspect = await this.#suspect(modelId);
+      await (suspect && this.crashes.noteSuccess(suspect));
+    }
+  }
+
+  /** `undefined`: it was deleted meanwhile. */
+  async #suspect(modelId: string): Promise<Suspect | undefined> {
+    const model = await this.#downloadedModel(modelId).catch(() => undefined);
+    return model && { modelId, name: model.name, path: model.path, settings: this.#loadedWith.get(modelId) ?? {} };
   }
 
   async #downloadedModel(modelId: string): Promise<Model & { readonly path: string }> {

@@ -184,8 +184,8 @@ export class RuntimeSupervisor implements Disposable {
         return new JanError('engine-crashed', stopReason, { details: { restarted: true } });
       }
       if (opened.pulse === undefined) {
-        // It was about to end when we came. When it crashes at its start, that shows in its exit.
-        return crashError(undefined);
+        // It was about to end when we came: no crash of ours. When it crashes at its start, that shows in its exit.
+        return new JanError('engine-crashed', crashError(undefined).message);
       }
       const exit = await Promise.race([opened.child?.exited, pause(exitNoticeMs).then(() => undefined)]);
       const words = verdict ?? (opened.pulse.isHung ? 'did not get on with its work for two minutes and was ended' : exitWords(exit));

@@ -379,6 +379,8 @@ export class ChatController implements Disposable {
       this.newConversation();
     } else if (action === 'retry' && messageId !== null) {
       await this.#questions.again(messageId);
+    } else if (action === 'tryAnyway' && messageId !== null) {
+      await this.#questions.againAnyway(messageId);
     }
   }
 

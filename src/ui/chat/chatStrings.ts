@@ -140,6 +140,7 @@ export function createChatStrings(l10n: Localise): ChatStrings {
     announceFailed: l10n.t('Response failed: {0}'),
     announceAttached: l10n.t('{0} attached.'),
     announceCopied: l10n.t('Copied'),
+    actionTryAnyway: l10n.t('Try Anyway'),
     actionRetry: l10n.t('Try again'),
     actionPickModel: l10n.t('Choose another model'),
     actionDownloadModel: l10n.t('Download a model'),

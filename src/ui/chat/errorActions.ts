@@ -15,6 +15,7 @@ const actionsByCode: Readonly<Partial<Record<JanErrorCode, readonly ChatAction[]
   'model-not-found': ['pickModel', ...noModel],
   'model-file-missing': badModel,
   'model-invalid': badModel,
+  'model-crashed': ['pickModel', 'tryAnyway', 'showLog'],
   'model-load-failed': ['pickModel', 'retry', 'showLog'],
   'out-of-memory': ['pickModel', 'retry', 'showLog'],
   'model-busy': ['retry', 'pickModel'],
@@ -42,5 +43,5 @@ export function actionsForAnswer(code: JanErrorCode): readonly ChatAction[] {
 
 /** For something outside of any message: there is no answer to try again. */
 export function actionsForNotice(code: JanErrorCode): readonly ChatAction[] {
-  return actionsForAnswer(code).filter((action) => action !== 'retry');
+  return actionsForAnswer(code).filter((action) => action !== 'retry' && action !== 'tryAnyway');
 }

@@ -133,6 +133,16 @@ export class Questions {
     }
   }
 
+  /** The same, with a model that has ended the engine before. */
+  async againAnyway(messageId: string): Promise<void> {
+    const { thread } = this.options.open;
+    const { modelId = thread?.conversation.modelId } = thread?.tree.get(messageId) ?? {};
+    if (thread !== undefined && modelId !== undefined) {
+      await this.options.api.inference.initModel(modelId, { ...thread.conversation.settings?.load, retryCrashed: true });
+      await this.again(messageId);
+    }
+  }
+
   async inOtherWords(messageId: string, text: string): Promise<void> {
     const { thread } = this.options.open;
     const message = thread?.tree.get(messageId);

@@ -127,6 +127,20 @@ describe('ChatController', () => {
     assert.equal(jan.messages.get(failed.id)!.content, 'Half');
   });
 
+  it('loads a model that has ended the engine before only when the user says so', async () => {
+    pen.fail(new JanError('model-crashed', '“Guide” is not loaded: the engine crashed before.'));
+    page.send('Hello?');
+    const failed = lastOf(await page.until((state) => lastOf(state)?.status === 'failed'));
+    assert.deepEqual(failed.error?.actions, ['pickModel', 'tryAnyway', 'showLog']);
+    assert.deepEqual(jan.loads, []);
+    jan.answer = async function* () {
+      yield { text: 'Back.', finishReason: 'stop' };
+    };
+    page.say({ type: 'action', action: 'tryAnyway', messageId: failed.id });
+    await page.until((state) => lastOf(state).content === 'Back.' && !state.answering);
+    assert.deepEqual(jan.loads, [['guide', { retryCrashed: true }]]);
+  });
+
   it('offers a download when there is no model, through the one command for it', async () => {
     jan.answer = async function* () {
       yield* [];

@@ -9,6 +9,7 @@ import type {
   Conversation,
   EngineState,
   InferenceModel,
+  InitModelOptions,
   JanApi,
   Message,
   MessageChange,
@@ -38,6 +39,7 @@ export class FakeJan {
   readonly counted: ChatRequest[] = [];
   models: InferenceModel[] = [guideModel];
   engine: EngineState = { status: 'stopped', models: [], activeRequests: 0 };
+  readonly loads: [string, InitModelOptions][] = [];
   /** What was asked of the model. */
   readonly requests: ChatRequest[] = [];
   readonly updates: MessageChange[] = [];
@@ -216,6 +218,10 @@ export class FakeJan {
       this.counted.push(request);
       const words = request.messages.map(({ content }) => (typeof content === 'string' ? content.split(/\s+/).length : 0));
       return { modelId: request.modelId ?? 'guide', tokens: words.reduce((sum, count) => sum + count, 0), contextLength: 10 };
+    });
+    plugin.registerProvider('initModel', async (modelId, options = {}) => {
+      this.loads.push([modelId, options]);
+      return { modelId, name: modelId, backendId: 'llama.cpp', status: 'ready' };
     });
     plugin.registerProvider('getInferenceModels', async () => this.models);
     plugin.registerProvider('getEngineState', async () => this.engine);

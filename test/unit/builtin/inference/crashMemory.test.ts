@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { ChatRequest } from '../../../../src/api/jan';
+import { CrashMemory, crashOf, type Crash, type Suspect } from '../../../../src/builtin/inference/crashMemory';
+import { crashError } from '../../../../src/builtin/inference/exitReason';
+import { isJanError, JanError } from '../../../../src/common/errors';
+import { nullLogger } from '../../../../src/common/log';
+import { testModelPath } from '../../../fixtures/gguf/testModels';
+import { ask, createHarness, modelAt, processEnd, type Harness } from './inferenceHarness';
+
+const remembers = (error: unknown): boolean => isJanError(error, 'model-crashed');
+
+describe('Memory of crashes', () => {
+  let folder: string;
+  let file: string;
+  let suspect: Suspect;
+  let memory: CrashMemory;
+  const crash = (pid: number, change: Partial<Crash> = {}): Crash => ({ phase: 'answering', pid, words: 'crashed in native code (SIGSEGV)', isKill: false, ...change });
+  const again = (): CrashMemory => new CrashMemory(path.join(folder, 'crashes.json'), file, nullLogger);
+
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'jan-crashes-'));
+    file = path.join(folder, 'model.gguf');
+    await writeFile(file, 'GGUF');
+    suspect = { modelId: 'm', name: 'Model', path: file, settings: { gpuLayers: 3, contextLength: 100 } };
+    memory = again();
+  });
+  afterEach(async () => rm(folder, { recursive: true, force: true }));
+
+  it('holds two crashes in a row against a model, not one, in every window and after a restart', async () => {
+    await memory.note(suspect, crash(1));
+    await memory.check(suspect);
+    await memory.note(suspect, crash(2));
+    await assert.rejects(again().check({ ...suspect, settings: { contextLength: 100, gpuLayers: 3 } }), (error) => {
+      assert.ok(isJanError(error, 'model-crashed'));
+      assert.match(error.message, /“Model” is not loaded: the engine crashed in native code \(SIGSEGV\) while it answered/);
+      assert.match(error.message, /Try it anyway, choose other settings/);
+      return true;
+    });
+  });
+
+  it('counts a crash once, however many windows tell of it', async () => {
+    await memory.note(suspect, crash(1));
+    await again().note(suspect, crash(1));
+    await memory.check(suspect);
+  });
+
+  it('needs one crash while loading, but two when it was killed: memory runs short once for anyone', async () => {
+    await memory.note(suspect, crash(1, { phase: 'loading', isKill: true }));
+    await memory.check(suspect);
+    await memory.note(suspect, crash(2, { phase: 'loading' }));
+    await assert.rejects(memory.check(suspect), remembers);
+  });
+
+  it('forgets at an answer, at the user’s wish, for other settings, another file and another engine', async () => {
+    const blame = async (): Promise<void> => {
+      await memory.note(suspect, crash(Math.random(), { phase: 'loading' }));
+      await assert.rejects(memory.check(suspect), remembers);
+    };
+    await blame();
+    await memory.noteSuccess(suspect);
+    await memory.check(suspect);
+    await blame();
+    await memory.forget('other');
+    await assert.rejects(memory.check(suspect), remembers);
+    await memory.forget('m');
+    await memory.check(suspect);
+    await blame();
+    await memory.check({ ...suspect, settings: { ...suspect.settings, gpuLayers: 0 } });
+    await new CrashMemory(path.join(folder, 'crashes.json'), folder, nullLogger).check(suspect);
+    await utimes(file, 1, 1);
+    await memory.check(suspect);
+  });
+
+  it('holds what is damaged against nobody, and keeps itself small', async () => {
+    for (let pid = 1; pid <= 70; pid++) {
+      await memory.note({ ...suspect, modelId: `m${pid}` }, crash(pid, { phase: 'loading' }));
+    }
+    const kept = JSON.parse(await readFile(path.join(folder, 'crashes.json'), 'utf8')) as unknown[];
+    assert.equal(kept.length, 50);
+    await assert.rejects(memory.check({ ...suspect, modelId: 'm70' }), remembers);
+    for (const text of ['', '{', '[1]', '{"a":1}', JSON.stringify([{ ...(kept.at(-1) as object), strikes: -1 }]), JSON.stringify([{ ...(kept.at(-1) as object), at: 0 }])]) {
+      await writeFile(path.join(folder, 'crashes.json'), text);
+      await memory.check({ ...suspect, modelId: 'm70' });
+    }
+    assert.deepEqual((await readdir(folder)).sort(), ['crashes.json', 'model.gguf']);
+  });
+
+  it('blames nobody for an engine that was told to end', () => {
+    assert.equal(crashOf(new JanError('engine-crashed', 'Restarted.', { details: { restarted: true } }), 'loading', 1), undefined);
+    assert.equal(crashOf(crashError({ code: null, signal: 'SIGTERM' }), 'loading', 1), undefined);
+    assert.equal(crashOf(new JanError('out-of-memory', 'No.'), 'loading', 1), undefined);
+    assert.deepEqual(crashOf(crashError({ code: null, signal: 'SIGILL' }), 'loading', 1), {
+      phase: 'loading', pid: 1, words: 'used an instruction that this processor lacks (SIGILL)', isKill: false,
+    });
+    assert.equal(crashOf(crashError(undefined), 'answering', 1)!.isKill, true);
+  });
+});
+
+describe('A model that ends the engine', function () {
+  this.timeout(60_000);
+  let harness: Harness;
+  const story: ChatRequest = { modelId: 'null', messages: [{ role: 'user', content: 'A long story' }], maxTokens: 4000, temperature: 0 };
+
+  beforeEach(async () => {
+    harness = await createHarness([modelAt('null', await testModelPath('null'))]);
+  });
+  afterEach(async () => harness.dispose());
+
+  const engine = async (): Promise<number> => (await harness.api.inference.getEngineState()).pid!;
+  const crashWhileAnswering = async (): Promise<void> => {
+    let isKilled = false;
+    await assert.rejects(
+      ask(harness.api, story, undefined, () => {
+        if (!isKilled) {
+          isKilled = true;
+          void engine().then((pid) => process.kill(pid, 'SIGSEGV'));
+        }
+      }),
+      (error) => isJanError(error, 'engine-crashed') && /SIGSEGV/.test(error.message),
+    );
+  };
+
+  it('twice while it answers is not loaded again by itself, but with other settings, or when the user says so', async () => {
+    await crashWhileAnswering();
+    await crashWhileAnswering();
+    await assert.rejects(ask(harness.api, { ...story, maxTokens: 2 }), remembers);
+    await assert.rejects(harness.api.inference.initModel('null'), remembers);
+    await ask(harness.api, { ...story, maxTokens: 2, load: { contextLength: 512 } });
+    await harness.api.inference.stopModel('null');
+    assert.equal((await harness.api.inference.initModel('null', { retryCrashed: true })).status, 'ready');
+    await ask(harness.api, { ...story, maxTokens: 2 });
+  });
+
+  it('once is forgiven when it then answers to the end', async () => {
+    await crashWhileAnswering();
+    await ask(harness.api, { ...story, maxTokens: 2 });
+    await crashWhileAnswering();
+    await ask(harness.api, { ...story, maxTokens: 2 });
+  });
+
+  it('while it is loaded is not loaded again', async () => {
+    await harness.api.inference.initModel('null');
+    await harness.api.inference.stopModel('null');
+    const pid = await engine();
+    process.kill(pid, 'SIGSTOP');
+    const loading = harness.api.inference.initModel('null');
+    process.kill(pid, 'SIGABRT');
+    // The question has to be on its way before the process goes on, and ends.
+    setTimeout(() => process.kill(pid, 'SIGCONT'), 200);
+    await assert.rejects(loading, (error) => isJanError(error, 'engine-crashed') && /SIGABRT/.test(error.message));
+    await processEnd(pid, 5000);
+    await assert.rejects(harness.api.inference.initModel('null'), remembers);
+  });
+});
