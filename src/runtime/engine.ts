@@ -6,6 +6,7 @@ import { isJanError, JanError, toJanError } from '../common/errors';
 import { modelPurposes } from '../common/gguf/modelPurpose';
 import type { Logger } from '../common/log';
 import type { ConfigureParams, EstimateMemoryParams, EstimateMemoryResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
+import { Batching } from './batching';
 import { EncoderModel } from './encoderModel';
 import { freeMemory } from './freeMemory';
 import { ResponseGrammars } from './grammar/responseGrammars';
@@ -259,11 +260,12 @@ export class Engine {
     }
     const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
     templates.catch(() => undefined);
-    const context = await this.#createContext(library, model, entry, need);
-    return new LoadedModel(library.module, model, context, this.#grammarsOf(library), await templates, this.#states, this.onChange);
+    const batching = new Batching();
+    const context = await this.#createContext(library, model, entry, need, batching);
+    return new LoadedModel(library.module, model, context, batching, this.#grammarsOf(library), await templates, this.#states, this.onChange);
   }
 
-  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: ModelEntry, { contextLength, slots }: MemoryNeed): Promise<LlamaContext> {
+  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: ModelEntry, { contextLength, slots }: MemoryNeed, batching: Batching): Promise<LlamaContext> {
     const { params } = entry;
     const adapters = await checkedAdapters(params.loraAdapters, entry.header.architecture);
     const contextSize = Math.min(contextLength, model.trainContextSize);
@@ -273,6 +275,7 @@ export class Engine {
       batchSize: Math.min(params.batchSize ?? 512, contextSize),
       ...(params.flashAttention === undefined ? {} : { flashAttention: params.flashAttention }),
       ...(adapters.length === 0 ? {} : { lora: { adapters } }),
+      batching: { itemPrioritizationStrategy: batching.choose },
       createSignal: entry.abort.signal,
       failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
     };

@@ -4,9 +4,11 @@
 import type { LlamaContextSequence, LlamaGrammarEvaluationState, Token } from 'node-llama-cpp';
 import type { GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import { AnswerText, type AnswerTextOptions } from './answerText';
+import type { Batching, Place } from './batching';
 import { ChunkSender } from './chunkSender';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
+import type { Guesser } from './speculation';
 import { chooseTokens, type TokenChoiceOptions } from './tokenChoice';
 import type { Detokenize } from './tokenText';
 
@@ -15,9 +17,14 @@ export interface Generation {
   readonly detokenize: Detokenize<Token>;
   readonly contextLength: number;
   readonly batchSize: number;
+  readonly batching: Pick<Batching, 'enter' | 'answering'>;
+  /** Of the sequence in its context. */
+  readonly sequenceIndex: number;
   readonly prompt: Prompt;
   readonly params: Pick<GenerationParams, 'maxTokens' | 'stop'>;
   readonly choice: Omit<TokenChoiceOptions, 'grammar'>;
+  /** Where the sequence can go back to any token. */
+  readonly guesser?: Guesser | undefined;
   /** Holds the answer (without its reasoning) to a form, or what follows the mark of a tool's call. */
   readonly grammar?: { readonly state: LlamaGrammarEvaluationState; readonly from: 'answer' | 'call' } | undefined;
   readonly tools?: AnswerTextOptions<Token>['tools'];
@@ -29,11 +36,22 @@ export interface Generation {
 
 /** A piece of the prompt is made about as large as is read in this time, so that cancelling never waits longer, ms. */
 const pieceMs = 200;
+/** The same while others' answers are written, whose next tokens come with it. */
+const pieceMsAmongOthers = 60;
 const smallestPiece = 16;
 
 export async function generateAnswer(generation: Generation): Promise<GenerationResult> {
-  const { sequence, prompt, params, listener, signal, started } = generation;
-  const cachedTokens = await reusePrefix(sequence, prompt.tokens);
+  const cachedTokens = await reusePrefix(generation.sequence, generation.prompt.tokens);
+  const place = generation.batching.enter(generation.sequenceIndex);
+  try {
+    return await generate(generation, cachedTokens, place);
+  } finally {
+    place.leave();
+  }
+}
+
+async function generate(generation: Generation, cachedTokens: number, place: Place): Promise<GenerationResult> {
+  const { prompt, params, listener, signal, started } = generation;
   const sender = new ChunkSender((piece) => listener.onPiece(piece));
   let completionTokens = 0;
   let firstTokenAt: number | undefined;
@@ -53,7 +71,7 @@ export async function generateAnswer(generation: Generation): Promise<Generation
     };
   };
 
-  const rest = await readPrompt(generation, cachedTokens);
+  const rest = await readPrompt(generation, cachedTokens, place);
   if (rest === undefined || signal.aborted) {
     return finish('cancelled');
   }
@@ -69,7 +87,9 @@ export async function generateAnswer(generation: Generation): Promise<Generation
   const endReason = (): 'tool-calls' | 'stop' => (answer.hasToolCalls ? 'tool-calls' : 'stop');
   const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
-  for await (const { token, logprobs } of chooseTokens(sequence, rest, { ...generation.choice, grammar: grammarGate(generation, answer) })) {
+  const choice = { ...generation.choice, grammar: grammarGate(generation, answer), onDrawn: () => place.drawn(), priority: place.priority, guesser: generation.guesser };
+  await place.turn();
+  for await (const { token, logprobs } of chooseTokens(generation.sequence, rest, choice)) {
     if (signal.aborted) {
       answer.end();
       return finish('cancelled');
@@ -87,6 +107,10 @@ export async function generateAnswer(generation: Generation): Promise<Generation
     if (completionTokens >= limit) {
       answer.end();
       return finish('length');
+    }
+    const turn = place.turn();
+    if (turn !== undefined) {
+      await turn;
     }
   }
   answer.end();
@@ -119,23 +143,25 @@ async function reusePrefix(sequence: LlamaContextSequence, tokens: Token[]): Pro
 }
 
 /** Reads all but the last piece of the prompt; returns that piece, or undefined when cancelled. */
-async function readPrompt({ sequence, batchSize, prompt, listener, signal }: Generation, from: number): Promise<Token[] | undefined> {
+async function readPrompt({ sequence, batchSize, batching, prompt, listener, signal }: Generation, from: number, place: Place): Promise<Token[] | undefined> {
   let at = from;
   let size = Math.min(batchSize, 64);
   while (prompt.tokens.length - at > size) {
     if (signal.aborted) {
       return undefined;
     }
+    await place.turn();
     const began = performance.now();
-    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, at + size));
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, at + size), { evaluationPriority: place.priority });
     const tookMs = Math.max(0.1, performance.now() - began);
     at += size;
-    size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * pieceMs) / tookMs)));
+    const wantedMs = batching.answering > 1 ? pieceMsAmongOthers : pieceMs;
+    size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * wantedMs) / tookMs)));
     listener.onProgress(prompt.tokens.length, at);
   }
   if (sequence.needsCheckpoints && prompt.tokens.length - at > 1 && !signal.aborted) {
     // The next turn often goes back to where this answer began: what was thought is not part of it.
-    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, -1));
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, -1), { evaluationPriority: place.priority });
     await sequence.takeCheckpoint();
     at = prompt.tokens.length - 1;
   }

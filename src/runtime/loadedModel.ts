@@ -3,16 +3,17 @@
 
 import type { LlamaContext, LlamaModel, Token } from 'node-llama-cpp';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
+import type { Batching } from './batching';
 import { generateAnswer } from './generation';
 import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
 import type { Prompt } from './prompt';
+import { PromptLookup } from './promptLookup';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { Slots } from './slots';
 import type { StateCache } from './stateCache';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
 import type { ModelTemplates } from './template/modelTemplates';
-import { allowGuesses, createLookupPredictor, forgetGuesses } from './speculation';
 import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
@@ -40,6 +41,8 @@ export class LoadedModel {
     private readonly module: LlamaModule,
     private readonly model: LlamaModel,
     private readonly context: LlamaContext,
+    /** The context's. */
+    private readonly batching: Batching,
     private readonly grammars: ResponseGrammars,
     readonly templates: ModelTemplates,
     states: StateCache,
@@ -53,8 +56,6 @@ export class LoadedModel {
       Array.from({ length: context.totalSequences }, () =>
         context.getSequence({
           checkpoints: { max: 16, interval: checkpointInterval, maxMemory: perSlot },
-          // What was guessed wrong must be forgotten, which costs such models more than guessing gains.
-          ...(needsCheckpoints(model) ? {} : { tokenPredictor: createLookupPredictor(module) }),
         }),
       ),
       states,
@@ -146,12 +147,15 @@ export class LoadedModel {
       };
     }
     const { sequence } = slot;
-    allowGuesses(sequence, choice, grammar !== undefined);
     const answer = generateAnswer({
       sequence,
       detokenize: tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.context.batchSize,
+      batching: this.batching,
+      sequenceIndex: slot.index,
+      // What was guessed wrong must be forgotten, which costs such models more than guessing gains.
+      guesser: sequence.needsCheckpoints ? undefined : new PromptLookup<Token>(this.batching.costOfGuess),
       prompt,
       params,
       choice,
@@ -168,7 +172,6 @@ export class LoadedModel {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#running.delete(abort);
-      await forgetGuesses(sequence);
       this.#slots.release(slot);
     }
   }
@@ -183,8 +186,4 @@ export class LoadedModel {
     await this.context.dispose();
     await this.model.dispose();
   }
-}
-
-function needsCheckpoints({ fileInsights }: LlamaModel): boolean {
-  return fileInsights.isRecurrent || fileInsights.isHybrid || fileInsights.swaSize !== undefined;
 }

@@ -16,6 +16,8 @@ const leastContextLength = 1024;
 const engineBytes = 100 * 1024 ** 2;
 /** Of free memory, what a model may take; the rest is everyone else's. */
 const usableShare = 0.9;
+/** Contexts for four conversations at once are taken where all of it needs no more than this share of free memory. */
+const generousShare = 0.5;
 /** Above this share of free memory it is tight. */
 const tightShare = 0.7;
 
@@ -46,20 +48,21 @@ export interface MemoryPlan {
 }
 
 /**
- * A context that the caller named is not changed; one that he left open is made shorter until it fits, and one slot is
- * taken where two don't fit.
+ * A context that the caller named is not changed; one that he left open is made shorter until it fits. Four
+ * conversations at once are planned for where memory is plenty, else two, else one.
  * @param fileBytes of all parts of the model's file
  * @param free bytes, of this machine and its graphics card together
+ * @param card bytes of those that are the graphics card's, which contexts should not take from the weights
  * @param limit bytes that it may take at most, however much is free
  */
-export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWishes, free: number, limit = Infinity): MemoryPlan {
+export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWishes, free: number, { card = 0, limit = Infinity }: { readonly card?: number; readonly limit?: number } = {}): MemoryPlan {
   const usable = Math.min(free * usableShare, limit);
   const trained = header.contextLength ?? defaultContextLength;
   const wanted = Math.min(wishes.contextLength ?? defaultContextLength, trained);
-  const slots = wishes.slots ?? 2;
   const needOf = (contextLength: number, count: number): MemoryNeed => memoryNeed(header, fileBytes, contextLength, count, wishes.batchSize);
-  const choices = [needOf(wanted, slots), ...(wishes.slots === undefined ? [needOf(wanted, 1)] : [])];
-  const found = choices.find(({ total }) => total <= usable);
+  const choices = (wishes.slots === undefined ? [4, 2, 1] : [wishes.slots]).map((slots) => needOf(wanted, slots));
+  const generous = Math.min(card > 0 ? card : free, limit) * generousShare;
+  const found = choices.find(({ slots, total }) => total <= (slots > 2 && wishes.slots === undefined ? generous : usable));
   if (found !== undefined) {
     return { need: found, fit: found.total <= free * tightShare ? 'fits' : 'tight', notes: [] };
   }
@@ -90,7 +93,7 @@ export function estimateOf(
   wishes: EstimateMemoryParams,
   { ram, vram }: { readonly ram: number; readonly vram: number },
 ): EstimateMemoryResult {
-  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram));
+  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram), { card: wishes.gpuLayers === 0 ? 0 : vram });
   const layers = (header.blockCount ?? 0) + 1;
   const wanted = typeof wishes.gpuLayers === 'number' ? Math.min(wishes.gpuLayers, layers) : layers;
   const onCard = vram === 0 ? 0 : Math.min(wanted / layers, vram / need.total);

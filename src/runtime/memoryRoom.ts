@@ -53,6 +53,8 @@ export async function freeBytes(llama: Pick<Llama, 'gpu' | 'getVramState'>): Pro
 interface Room {
   /** Bytes that nobody has. */
   readonly free: number;
+  /** Of them, bytes of the graphics card. */
+  readonly card: number;
   /** Bytes that the budget leaves. */
   readonly limit: number;
 }
@@ -62,14 +64,16 @@ async function roomNow({ entry, llama, budget }: MemoryRoomOptions, others: read
   // Loads under way have not taken all of theirs yet.
   const promised = others.reduce((sum, { status, planned, progress }) => sum + (status === 'loading' ? planned * (1 - progress) : 0), 0);
   const taken = others.reduce((sum, other) => sum + residentBytes(other), 0);
+  const card = entry.params.gpuLayers === 0 ? 0 : vram;
   return {
-    free: Math.max(0, ram + (entry.params.gpuLayers === 0 ? 0 : vram) - promised),
+    free: Math.max(0, ram + card - promised),
+    card,
     limit: budget === undefined ? Infinity : Math.max(0, budget - taken),
   };
 }
 
-function planFor({ header, size, params }: ModelEntry, { free, limit }: Room): MemoryPlan {
-  return planMemory(header, size, params, free, limit);
+function planFor({ header, size, params }: ModelEntry, { free, card, limit }: Room): MemoryPlan {
+  return planMemory(header, size, params, free, { card, limit });
 }
 
 function tooLarge(entry: ModelEntry, plan: MemoryPlan, free: number, inUse: readonly ModelEntry[], budget: number | undefined): JanError {

@@ -1,88 +1,108 @@
 // Guesses the next tokens of an answer that repeats its prompt or itself (edits, quotes, code): what followed the last
-// time that the newest tokens stood there. The model checks all guesses in one go, so the answer stays what it was.
-// It is prompt lookup decoding (A. Saxena, 2023), with its own way to stop where it does not pay.
+// time that the newest tokens stood there. The model checks all guesses in one step, so the answer stays what it was.
+// It is prompt lookup decoding (A. Saxena, 2023); a guess is made only as long as it is likely to be worth its price,
+// which is learned by following the place in silence.
 // Must not know: llama.cpp, requests.
 
-/** Fewer equal tokens than this are chance. */
+/** Fewer equal tokens than this are chance, anywhere; near the place that was followed, fewer do. */
 const leastMatch = 3;
+const leastMatchNearby = 2;
+/** How far after the place where an edit differs its text is looked for again, tokens. */
+const nearby = 48;
 const tableBits = 15;
-const firstDraft = 4;
-const largestDraft = 15;
-/** After a guess that was no use at all it keeps quiet for so many tokens; twice as many each time. */
-const firstPause = 8;
-const longestPause = 256;
+/** Lengths of guesses to choose from: with the token before, steps whose sizes are even. */
+const lengths = [1, 2, 3, 5, 7, 11, 15, 23, 31] as const;
+/** What was right and wrong counts less with each token. */
+const fading = 0.97;
+
+/** What a step costs with so many tokens, in any unit; undefined: not known yet. */
+export type StepCost = (tokens: number) => number | undefined;
+
+/** Reading weights takes the time. */
+const readingWeights: StepCost = (tokens) => 1 + 0.03 * (tokens - 1);
 
 export class PromptLookup<T extends number> {
   #tokens: T[] = [];
   /** Where the newest occurrence of three tokens ends, by their hash; 0: nowhere. */
   #table = new Int32Array(0);
   #indexed = 0;
-  /** The place that a guess was read from goes on being read while it is right. */
+  /** The place that is followed: what stands there is expected next. 0: none. */
   #source = 0;
-  #draft: readonly T[] = [];
-  #draftStart = 0;
-  #draftLength = firstDraft;
-  #pause = firstPause;
-  #quietUntil = 0;
+  /** Where the answer left the place that it had followed. 0: nowhere. */
+  #left = 0;
+  /** How many tokens in a row the place was right. */
+  #run = 0;
+  /** Of places that were followed, fading. */
+  #right = 0;
+  #wrong = 0;
+
+  constructor(private readonly cost: StepCost = readingWeights) {}
 
   /** @param tokens all of the prompt */
   reset(tokens: readonly T[]): void {
     this.#tokens = [...tokens];
     this.#indexed = 0;
     this.#source = 0;
-    this.#draft = [];
-    this.#draftLength = firstDraft;
-    this.#pause = firstPause;
-    this.#quietUntil = 0;
+    this.#left = 0;
+    this.#run = 0;
+    this.#right = 0;
+    this.#wrong = 0;
   }
 
   push(tokens: readonly T[]): void {
-    this.#tokens.push(...tokens);
+    for (const token of tokens) {
+      this.#judge(token);
+      this.#tokens.push(token);
+    }
   }
 
   /** The next tokens, perhaps; often none. */
   predict(): readonly T[] {
-    this.#judge();
-    this.#index();
-    const tokens = this.#tokens;
-    if (tokens.length < this.#quietUntil) {
-      return [];
+    if (this.#source === 0) {
+      this.#index();
+      this.#source = this.#findNearby() || this.#find();
+      this.#run = 0;
     }
-    const source = this.#source > 0 ? this.#source : this.#find();
-    this.#source = source;
-    this.#draft = source === 0 ? [] : tokens.slice(source, Math.min(source + this.#draftLength, tokens.length));
-    this.#draftStart = tokens.length;
-    return this.#draft;
+    const source = this.#source;
+    return source === 0 ? [] : this.#tokens.slice(source, source + this.#worthwhile(this.#tokens.length - source));
   }
 
-  /** What became of the guess? Its length and the pauses follow from that. */
-  #judge(): void {
-    const draft = this.#draft;
-    if (draft.length === 0) {
+  #judge(token: T): void {
+    this.#right *= fading;
+    this.#wrong *= fading;
+    if (this.#source === 0) {
       return;
     }
-    const came = this.#tokens.length - this.#draftStart;
-    let right = 0;
-    while (right < draft.length && right < came && draft[right] === this.#tokens[this.#draftStart + right]) {
-      right++;
-    }
-    this.#draft = [];
-    if (right === draft.length) {
-      this.#draftLength = Math.min(largestDraft, this.#draftLength * 2);
-      // The token after the guess is known as well: does it go on as there?
-      const last = this.#tokens.length - 1;
-      const follows = this.#source + came - 1;
-      this.#source = follows < last && this.#tokens[follows] === this.#tokens[last] ? follows + 1 : 0;
+    if (this.#tokens[this.#source] === token) {
+      this.#source++;
+      this.#run++;
+      this.#right++;
     } else {
+      this.#left = this.#source;
       this.#source = 0;
-      this.#draftLength = Math.max(2, Math.min(this.#draftLength, right + 2));
+      this.#wrong++;
     }
-    if (right * 2 >= draft.length) {
-      this.#pause = firstPause;
-    } else if (right === 0) {
-      this.#quietUntil = this.#tokens.length + this.#pause;
-      this.#pause = Math.min(longestPause, this.#pause * 2);
+  }
+
+  /** The length of guess with most tokens for its cost, when each is right as often as those before; 0: none is worth it. */
+  #worthwhile(available: number): number {
+    const single = this.cost(1);
+    if (single === undefined) {
+      return 0;
     }
+    const seen = this.#right + 2 * this.#run + leastMatch;
+    const chance = seen / (seen + this.#wrong + 1);
+    let best = 0;
+    let bestRate = 1 / single;
+    for (const length of lengths) {
+      const cost = this.cost(length + 1);
+      const expected = (1 - chance ** (length + 1)) / (1 - chance);
+      if (length <= available && cost !== undefined && expected / cost > bestRate) {
+        best = length;
+        bestRate = expected / cost;
+      }
+    }
+    return best;
   }
 
   /** Enters all but the newest three tokens, which are the ones that are looked for. */
@@ -96,20 +116,38 @@ export class PromptLookup<T extends number> {
     }
   }
 
-  /** Where the newest tokens stood before; the index of what followed them, or 0. */
-  #find(): number {
-    const tokens = this.#tokens;
-    const end = tokens.length;
-    if (end <= leastMatch) {
+  /** An edit goes on with the same text a little later. */
+  #findNearby(): number {
+    if (this.#left === 0) {
       return 0;
     }
-    const found = this.#table[this.#hash(end)]!;
-    for (let back = 1; back <= leastMatch; back++) {
-      if (found < leastMatch || tokens[found - back] !== tokens[end - back]) {
-        return 0;
+    const last = Math.min(this.#left + nearby, this.#tokens.length - 1);
+    for (let place = this.#left + 1; place <= last; place++) {
+      if (this.#matches(place, leastMatchNearby)) {
+        return place;
       }
     }
-    return found;
+    return 0;
+  }
+
+  /** Where the newest tokens stood before; the index of what followed them, or 0. */
+  #find(): number {
+    if (this.#tokens.length <= leastMatch) {
+      return 0;
+    }
+    const found = this.#table[this.#hash(this.#tokens.length)]!;
+    return this.#matches(found, leastMatch) ? found : 0;
+  }
+
+  /** Are the tokens before the place the newest ones? */
+  #matches(place: number, count: number): boolean {
+    const tokens = this.#tokens;
+    for (let back = 1; back <= count; back++) {
+      if (place < back || tokens[place - back] !== tokens[tokens.length - back]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Of the three tokens before `end`. */

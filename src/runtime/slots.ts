@@ -7,6 +7,8 @@ import { chooseSlot } from './slotScheduler';
 import type { KeptState, StateCache } from './stateCache';
 
 export interface Slot {
+  /** Of the sequence in its context. */
+  readonly index: number;
   readonly sequence: LlamaContextSequence;
   busy: boolean;
   lastUsed: number;
@@ -30,7 +32,7 @@ export class Slots {
     private readonly states: StateCache,
     private readonly onChange: () => void,
   ) {
-    this.#slots = sequences.map((sequence) => ({ sequence, busy: false, lastUsed: 0 }));
+    this.#slots = sequences.map((sequence, index) => ({ index, sequence, busy: false, lastUsed: 0 }));
   }
 
   get length(): number {

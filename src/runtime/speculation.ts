@@ -1,55 +1,100 @@
-// Connects prompt lookup with node-llama-cpp, whose sequences check guesses: each guessed token is drawn by the same
-// rules as without guessing and kept when it is the same, so that greedy answers and distributions stay as they are.
-// Must not know: when it is worth while (PromptLookup does), slots.
+// Draws tokens of an answer with the help of guesses, which the model checks in one step: each guessed token is drawn by
+// the same rules as without guessing and kept when it is the same, so that greedy answers and distributions stay as they are.
+// node-llama-cpp's own way (token predictors) keeps no more than one guessed token a step (3.21.1: `validatedTokens` is
+// never filled), so the steps are made here.
+// Must not know: where guesses come from and when they are worth while, slots.
 
-import type { LlamaContextSequence, Token, TokenPredictor } from 'node-llama-cpp';
-import type { LlamaModule } from './llamaLibrary';
-import { PromptLookup } from './promptLookup';
-import type { TokenChoiceOptions } from './tokenChoice';
+import { randomInt } from 'node:crypto';
+import type { ControlledEvaluateInputItem, LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
 
-export interface LookupPredictor extends TokenPredictor {
-  /** Off for answers whose draws depend on what was drawn before in ways that a guess cannot foresee. */
-  enabled: boolean;
+export interface Guesser {
+  /** @param tokens all of the prompt */
+  reset(tokens: readonly Token[]): void;
+  /** Said by the model. */
+  push(tokens: readonly Token[]): void;
+  /** What comes next, perhaps; empty where a guess is not worth its price. */
+  predict(): readonly Token[] | Promise<readonly Token[]>;
 }
 
-export function createLookupPredictor(module: LlamaModule): LookupPredictor {
-  const lookup = new PromptLookup<Token>();
-  return new (class extends module.TokenPredictor implements LookupPredictor {
-    enabled = true;
-
-    override reset({ stateTokens }: { stateTokens: Token[] }): void {
-      lookup.reset(this.enabled ? stateTokens : []);
-    }
-
-    override pushTokens(tokens: Token[]): void {
-      if (this.enabled) {
-        lookup.push(tokens);
-      }
-    }
-
-    override predictTokens(): Token[] {
-      return this.enabled ? [...lookup.predict()] : [];
-    }
-  })();
+export interface GuessedDraws {
+  readonly guesser: Guesser;
+  readonly isEndToken: (token: Token) => boolean;
+  /** Told when the probabilities of next tokens have been computed. */
+  readonly onDrawn?: (() => void) | undefined;
 }
 
-/** Guesses are made only for answers that they leave as they are. */
-export function allowGuesses(
+const largestSeed = 0xffff_fffe;
+
+/** Ends with the model's end token, which is not given. @param native without a seed, which would be used anew in each step */
+export async function* drawWithGuesses(
   sequence: LlamaContextSequence,
-  { logprobs, sampling }: Pick<TokenChoiceOptions, 'logprobs' | 'sampling'>,
-  heldToGrammar: boolean,
-): void {
-  const { frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
-  const independent = frequencyPenalty === 0 && presencePenalty === 0 && repeatPenalty === 1;
-  const predictor = sequence.tokenPredictor as LookupPredictor | undefined;
-  if (predictor !== undefined) {
-    predictor.enabled = independent && logprobs === undefined && !heldToGrammar;
+  prompt: Token[],
+  native: Omit<SequenceEvaluateOptions, 'seed'>,
+  { guesser, isEndToken, onDrawn }: GuessedDraws,
+): AsyncGenerator<Token> {
+  guesser.reset([...sequence.contextTokens, ...prompt]);
+  let unread = prompt;
+  let single: AsyncGenerator<{ readonly token: Token }> | undefined;
+  try {
+    for (;;) {
+      const guess = unread.length === 1 ? (await guesser.predict()).slice(0, roomFor(sequence)) : [];
+      let drawn: Token[];
+      if (guess.length === 0) {
+        single ??= sequence.evaluateWithMetadata(unread, {}, { ...native, seed: randomInt(largestSeed) });
+        const step = await single.next();
+        if (step.done === true) {
+          return;
+        }
+        drawn = [step.value.token];
+      } else {
+        await single?.return(undefined);
+        single = undefined;
+        drawn = await checked(sequence, unread[0]!, guess, native, onDrawn);
+      }
+      for (const token of drawn) {
+        if (isEndToken(token)) {
+          return;
+        }
+        guesser.push([token]);
+        yield token;
+      }
+      unread = drawn.slice(-1);
+    }
+  } finally {
+    await single?.return(undefined);
   }
 }
 
-/** Of an answer that ended before all guesses were used: what a slot remembers, and what is kept of it, must hold none. */
-export async function forgetGuesses(sequence: LlamaContextSequence): Promise<void> {
-  if (sequence.tokenPredictor !== undefined && !sequence.disposed) {
-    await sequence.eraseContextTokenRanges([{ start: sequence.nextTokenIndex, end: Number.MAX_SAFE_INTEGER }]).catch(() => undefined);
+/** A guess must not push out what the context begins with. */
+function roomFor(sequence: LlamaContextSequence): number {
+  return Math.max(0, sequence.context.contextSize - 2 - sequence.nextTokenIndex);
+}
+
+/** The guessed tokens that are right, and the token after them; what was wrong is forgotten. */
+async function checked(
+  sequence: LlamaContextSequence,
+  last: Token,
+  guess: readonly Token[],
+  { temperature, minP, topK, topP, tokenBias, evaluationPriority }: Omit<SequenceEvaluateOptions, 'seed'>,
+  onDrawn: (() => void) | undefined,
+): Promise<Token[]> {
+  const options = { temperature, minP, topK, topP, tokenBias, seed: randomInt(largestSeed) };
+  const items = [last, ...guess].map((token): ControlledEvaluateInputItem => [token, { generateNext: { token: true, options } }]);
+  const results = await sequence.controlledEvaluate(items, { evaluationPriority, onTokenResult: () => onDrawn?.() });
+  const drawn: Token[] = [];
+  for (let index = 0; index < items.length; index++) {
+    const token = results[index]?.next.token ?? undefined;
+    if (token === undefined) {
+      throw new Error('Failed to sample next token');
+    }
+    drawn.push(token);
+    if (token !== guess[index]) {
+      break;
+    }
   }
+  const wrong = items.length - drawn.length;
+  if (wrong > 0) {
+    await sequence.eraseContextTokenRanges([{ start: sequence.nextTokenIndex - wrong, end: sequence.nextTokenIndex }]);
+  }
+  return drawn;
 }

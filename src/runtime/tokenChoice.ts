@@ -2,11 +2,12 @@
 // Must not know: text, stop strings, slots.
 
 import { randomInt } from 'node:crypto';
-import type { LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, SequenceEvaluateOptions, Token, TokenBias } from 'node-llama-cpp';
+import type { EvaluationPriority, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, SequenceEvaluateOptions, Token, TokenBias } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { AnswerPiece, GenerationParams } from '../protocol/runtimeProtocol';
 import { drawToken, seededRandom } from './drawToken';
 import type { LlamaModule } from './llamaLibrary';
+import { drawWithGuesses, type Guesser } from './speculation';
 import type { ResolvedSampling } from './samplingDefaults';
 import { checkedTokens } from './textPrompt';
 
@@ -23,6 +24,11 @@ export interface TokenChoiceOptions {
   readonly isEndToken: (token: Token) => boolean;
   /** Asked before each token. */
   readonly grammar?: (() => LlamaGrammarEvaluationState | undefined) | undefined;
+  /** Told when the probabilities of a next token have been computed, before it is drawn. */
+  readonly onDrawn?: () => void;
+  readonly priority?: EvaluationPriority;
+  /** Absent: token by token. */
+  readonly guesser?: Guesser | undefined;
 }
 
 export interface ChosenToken {
@@ -88,7 +94,8 @@ async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], o
     topK,
     minP,
     seed: seedOf(sampling),
-    ...(options.grammar === undefined ? {} : { grammarEvaluationState: options.grammar }),
+    grammarEvaluationState: grammarOf(options),
+    ...(options.priority === undefined ? {} : { evaluationPriority: options.priority }),
     ...(options.nativeBias === undefined ? {} : { tokenBias: options.nativeBias }),
     ...(penalised
       ? {
@@ -101,6 +108,13 @@ async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], o
         }
       : {}),
   };
+  const { guesser } = options;
+  if (guesser !== undefined && canGuess(options)) {
+    for await (const token of drawWithGuesses(sequence, prompt, native, { guesser, isEndToken: options.isEndToken, onDrawn: options.onDrawn })) {
+      yield { token };
+    }
+    return;
+  }
   if (logprobs === undefined) {
     for await (const { token } of sequence.evaluateWithMetadata(prompt, {}, native)) {
       generated.push(token);
@@ -114,12 +128,27 @@ async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], o
   }
 }
 
+/** Only answers that guesses leave as they are: nothing may depend on what was drawn before, or on how draws are counted. */
+function canGuess({ sampling, logprobs, grammar }: TokenChoiceOptions): boolean {
+  const { temperature, seed, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
+  const independent = frequencyPenalty === 0 && presencePenalty === 0 && repeatPenalty === 1;
+  return independent && logprobs === undefined && grammar === undefined && (temperature === 0 || seed === undefined);
+}
+
 /** Probabilities as they are before sampling; the draw is made here, by the same rules as llama.cpp's. */
 async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
   const generated: Token[] = [];
   const random = seededRandom(seedOf(options.sampling));
   // Greedy without filters leaves the probabilities of all tokens as they are.
-  const whole = { temperature: 0, topK: 0, topP: 1, minP: 0, yieldEogToken: true } as const;
+  const whole: SequenceEvaluateOptions = {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    yieldEogToken: true,
+    grammarEvaluationState: grammarOf(options),
+    ...(options.priority === undefined ? {} : { evaluationPriority: options.priority }),
+  };
   const tokens = sequence.evaluateWithMetadata(prompt, { probabilities: true }, whole);
   try {
     for (let step = await tokens.next(); step.done !== true; ) {
@@ -136,6 +165,14 @@ async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], optio
   } finally {
     await tokens.return();
   }
+}
+
+/** node-llama-cpp asks for the grammar when it is about to draw, so it is asked also when there is none. */
+function grammarOf({ grammar, onDrawn }: TokenChoiceOptions): () => LlamaGrammarEvaluationState | undefined {
+  return () => {
+    onDrawn?.();
+    return grammar?.();
+  };
 }
 
 function seedOf({ seed }: ResolvedSampling): number {

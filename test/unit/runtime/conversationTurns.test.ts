@@ -56,7 +56,7 @@ describe('conversations that take turns', function () {
       console.log('skipped: only Linux lets a file lose its name while it is in use');
       this.skip();
     }
-    for (let index = 0; index < 4; index++) {
+    for (let index = 0; index < 8; index++) {
       await ask([opening(index)]);
     }
     const { pid } = await harness.api.inference.getEngineState();

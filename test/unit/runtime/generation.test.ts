@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LlamaContextSequence, LlamaGrammarEvaluationState, Token } from 'node-llama-cpp';
 import type { AnswerPiece, GenerationParams } from '../../../src/protocol/runtimeProtocol';
+import { Batching } from '../../../src/runtime/batching';
 import { generateAnswer, type Generation } from '../../../src/runtime/generation';
 import { defaultReasoningTags } from '../../../src/runtime/reasoningSplitter';
 import { ToolCallParser } from '../../../src/runtime/tools/toolCallParser';
@@ -74,6 +75,8 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
     detokenize: (tokens) => String.fromCodePoint(...tokens),
     contextLength,
     batchSize: 512,
+    batching: new Batching(),
+    sequenceIndex: 0,
     prompt: {
       tokens: tokensOf(prompt),
       stopTokens: new Set(tokensOf('$')),

@@ -32,9 +32,17 @@ describe('memory plan', () => {
 
   it('takes the default where there is room, and says when it is tight', () => {
     const roomy = planMemory(llama8B, file, {}, 32 * gib);
-    assert.deepEqual([roomy.fit, roomy.need.contextLength, roomy.need.slots, roomy.notes], ['fits', 8192, 2, []]);
+    assert.deepEqual([roomy.fit, roomy.need.contextLength, roomy.need.slots, roomy.notes], ['fits', 8192, 4, []]);
     const tight = planMemory(llama8B, file, {}, 9 * gib);
     assert.deepEqual([tight.fit, tight.need.contextLength, tight.need.slots], ['tight', 8192, 2]);
+  });
+
+  it('takes contexts for four conversations only where memory is plenty, and never from a graphics card that weights need', () => {
+    assert.equal(planMemory(llama8B, file, {}, 20 * gib).need.slots, 4);
+    assert.equal(planMemory(llama8B, file, {}, 16 * gib).need.slots, 2);
+    assert.equal(planMemory(llama8B, file, {}, 40 * gib, { card: 8 * gib }).need.slots, 2);
+    assert.equal(planMemory(llama8B, file, {}, 40 * gib, { card: 24 * gib }).need.slots, 4);
+    assert.equal(planMemory(llama8B, file, { slots: 3 }, 40 * gib).need.slots, 3);
   });
 
   it('first gives up the second conversation, then some of the context, and says so', () => {
@@ -64,8 +72,8 @@ describe('memory plan', () => {
   });
 
   it('keeps within a budget, however much is free', () => {
-    assert.deepEqual(planMemory(llama8B, file, {}, 64 * gib, 7 * gib).need.slots, 1);
-    assert.match(planMemory(llama8B, file, {}, 64 * gib, 6 * gib).notes[0]!, /does not fit into the memory budget/);
-    assert.equal(planMemory(llama8B, file, {}, 64 * gib, 4 * gib).fit, 'too-large');
+    assert.deepEqual(planMemory(llama8B, file, {}, 64 * gib, { limit: 7 * gib }).need.slots, 1);
+    assert.match(planMemory(llama8B, file, {}, 64 * gib, { limit: 6 * gib }).notes[0]!, /does not fit into the memory budget/);
+    assert.equal(planMemory(llama8B, file, {}, 64 * gib, { limit: 4 * gib }).fit, 'too-large');
   });
 });

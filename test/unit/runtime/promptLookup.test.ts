@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import { PromptLookup } from '../../../src/runtime/promptLookup';
+import { PromptLookup, type StepCost } from '../../../src/runtime/promptLookup';
 
 /** Lets it guess for a model that says `answer`; counts the model's steps and its wrong guesses. */
-function decode(prompt: readonly number[], answer: readonly number[]) {
-  const lookup = new PromptLookup<number>();
+function decode(prompt: readonly number[], answer: readonly number[], cost?: StepCost) {
+  const lookup = new PromptLookup<number>(cost);
   lookup.reset(prompt);
   let said = 0;
   let steps = 0;
   let wrong = 0;
+  let time = 0;
   while (said < answer.length) {
     const draft = lookup.predict();
     let right = 0;
@@ -16,15 +17,17 @@ function decode(prompt: readonly number[], answer: readonly number[]) {
     }
     wrong += draft.length - right;
     steps++;
+    time += cost?.(draft.length + 1) ?? 0;
     // As node-llama-cpp does: one by one, the right guesses and the token that the model says after them.
     for (let index = 0; index <= right && said < answer.length; index++) {
       lookup.push([answer[said]!]);
       said++;
     }
   }
-  return { steps, wrong };
+  return { steps, wrong, time };
 }
 
+const readingWeights: StepCost = (tokens) => 1 + 0.03 * (tokens - 1);
 const text = Array.from({ length: 300 }, (_, index) => 1000 + ((index * 7919) % 997));
 
 describe('prompt lookup', () => {
@@ -35,27 +38,42 @@ describe('prompt lookup', () => {
 
   it('finds back into the text after each change of an edit', () => {
     const edited = text.map((token, index) => (index % 30 === 29 ? 5 : token));
-    const { steps, wrong } = decode(text, edited);
-    assert.ok(steps < 120, `${steps} steps`);
-    assert.ok(wrong < 100, `${wrong} wrong guesses`);
+    const { steps, time } = decode(text, edited, readingWeights);
+    assert.ok(steps < 60, `${steps} steps`);
+    assert.ok(time < 80, `as long as ${time} steps of one token`);
   });
 
   it('guesses next to nothing where nothing repeats', () => {
     const answer = Array.from({ length: 500 }, (_, index) => 5000 + index);
-    assert.deepEqual(decode(text, answer), { steps: 500, wrong: 0 });
+    assert.deepEqual(decode(text, answer), { steps: 500, wrong: 0, time: 0 });
   });
 
-  it('keeps quiet more and more where beginnings repeat and what follows does not', () => {
+  it('costs next to nothing where beginnings repeat and what follows does not', () => {
     // Three tokens that stand in the prompt, then something new, over and over.
     const answer = Array.from({ length: 2000 }, (_, index) => (index % 4 === 3 ? 10_000 + index : text[index % 4]!));
-    const { wrong } = decode(text, answer);
-    assert.ok(wrong < 60, `${wrong} wrong guesses in ${answer.length} tokens`);
+    for (const cost of [readingWeights, (tokens: number) => 1 + 0.3 * (tokens - 1), (tokens: number) => 1 + 0.8 * (tokens - 1)]) {
+      const { time } = decode(text, answer, cost);
+      assert.ok(time < answer.length * 1.01, `as long as ${time} steps for ${answer.length} tokens`);
+    }
   });
 
   it('also repeats what the answer itself said', () => {
     const answer = Array.from({ length: 600 }, (_, index) => 20 + (index % 50));
     const { steps } = decode([1, 2, 3], answer);
     assert.ok(steps < 130, `${steps} steps`);
+  });
+
+  it('guesses only as far as it pays: not at all where a token more costs a whole step', () => {
+    assert.equal(decode(text, text, (tokens) => 10 * tokens).steps, text.length);
+    assert.equal(decode(text, text, () => undefined).steps, text.length, 'nor before it knows');
+  });
+
+  it('waits for certainty where only long guesses pay, as with Q8_0 weights on one thread', () => {
+    const cost: StepCost = (tokens) => (tokens === 1 ? 8 : 25 + 3 * tokens);
+    assert.ok(decode(text, text, cost).time < text.length * 8 * 0.7);
+    // Six tokens of the prompt, then something new: a guess of a few is right and does not pay.
+    const answer = Array.from({ length: 1200 }, (_, index) => (index % 9 >= 6 ? 10_000 + index : text[index % 9]!));
+    assert.ok(decode(text, answer, cost).time < answer.length * 8 * 1.02);
   });
 
   it('starts anew with each prompt', () => {
