@@ -48,8 +48,10 @@ export function filterBar(options: FilterOptions & { readonly search: SearchFilt
       onChange: (period) => onSearch({ ...search, period: period as SearchPeriod }),
     })}
     ${search.period === 'range'
-      ? html`${dayField({ label: strings().fromDay, value: search.from, onChange: (from) => onSearch({ ...search, from }) })}
-        ${dayField({ label: strings().toDay, value: search.to, onChange: (to) => onSearch({ ...search, to }) })}`
+      ? html`<div class="days">
+          ${dayField({ label: strings().fromDay, value: search.from, onChange: (from) => onSearch({ ...search, from }) })}
+          ${dayField({ label: strings().toDay, value: search.to, onChange: (to) => onSearch({ ...search, to }) })}
+        </div>`
       : nothing}
     ${select({
       label: strings().role,

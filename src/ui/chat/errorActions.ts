@@ -43,5 +43,9 @@ export function actionsForAnswer(code: JanErrorCode): readonly ChatAction[] {
 
 /** For something outside of any message: there is no answer to try again. */
 export function actionsForNotice(code: JanErrorCode): readonly ChatAction[] {
+  // What was handed in was refused, as a file to attach: the message says what to hand in instead.
+  if (code === 'invalid-argument') {
+    return [];
+  }
   return actionsForAnswer(code).filter((action) => action !== 'retry' && action !== 'tryAnyway');
 }
