@@ -35,7 +35,7 @@ export function phases({ grep, soak = false }) {
     check('check:manifest'),
     // The page is tested in a browser there: on a fresh machine it is installed before, not only for the e2e phase.
     {
-      ...mochaPhase('unit', { grep, timeoutMs: 20_000, limitMinutes: soak ? soakMinutes : 15 }),
+      ...mochaPhase('unit', { grep, timeoutMs: 20_000, limitMinutes: soak ? soakMinutes : 30 }),
       prepare: () => ensureBrowser(),
     },
     mochaPhase('contract', { grep, timeoutMs: 20_000, limitMinutes: 5 }),
