@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import type { GatewayLimits } from '../../../src/gateway/gateway';
+import { createRoutes, type RouteServices } from '../../../src/gateway/routes';
 import { createEchoCore, Gate, type Answer, type EchoCore } from './echoCore';
 import { exchangeRaw, openRaw, statusOf } from './rawHttp';
 
@@ -187,4 +188,79 @@ describe('gateway and hostile clients', () => {
       assert.equal(statusOf(await connection.ended), 200);
     }
   });
+
+  describe('on every route that takes a body', () => {
+    const paths = postPaths();
+    const to = (path: string, ...more: string[]): string[] => [`POST ${path} HTTP/1.1`, ...head(...more).slice(1)];
+    const send = async (path: string, body: string): Promise<string> => {
+      const bytes = Buffer.from(body);
+      return exchangeRaw(echoCore.port, to(path, `Content-Length: ${bytes.length}`, 'Connection: close'), body);
+    };
+
+    it('knows them all', async () => {
+      await open();
+      assert.ok(paths.length >= 10 && paths.includes('/v1/messages') && paths.includes('/v1/responses'), paths.join(', '));
+    });
+
+    for (const path of paths) {
+      it(`${path} refuses what is too large, broken or no request, and an honest client is served after it`, async function () {
+        this.timeout(20_000);
+        await open({ limits: { maxBodyBytes: 4000 } });
+        assert.equal(statusOf(await exchangeRaw(echoCore.port, to(path, 'Content-Length: 99999999999', 'Connection: close'))), 413);
+        assert.equal(statusOf(await send(path, JSON.stringify({ model: 'x'.repeat(5000) }))), 413);
+        assert.equal(statusOf(await exchangeRaw(echoCore.port, to(path, 'Transfer-Encoding: chunked'), 'zz\r\n{}\r\n0\r\n\r\n')), 400);
+        for (const body of ['', '{', 'null', '[]', '"x"', '1e999', '['.repeat(3000), '{"a":'.repeat(600), '{"__proto__":{"model":"test/echo"}}', '{}']) {
+          assert.equal(statusOf(await send(path, body)), 400, body.slice(0, 20));
+        }
+        await honest();
+      });
+
+      it(`${path} refuses values of every wrong kind in every field, by 4xx`, async function () {
+        this.timeout(20_000);
+        await open();
+        const fields = ['model', 'messages', 'prompt', 'input', 'query', 'documents', 'content', 'tokens', 'system', 'instructions', 'max_tokens', 'max_output_tokens',
+          'max_completion_tokens', 'temperature', 'top_p', 'top_k', 'top_n', 'n', 'seed', 'stop', 'stop_sequences', 'stream', 'stream_options', 'tools', 'tool_choice',
+          'response_format', 'text', 'logprobs', 'top_logprobs', 'logit_bias', 'reasoning', 'thinking', 'metadata', 'encoding_format', 'previous_response_id'];
+        const values: unknown[] = [-1, 1e308, 0.5, true, 'x', '', [], [null], [[1]], {}, { a: { b: [] } }, [{ role: 'x' }], [{ role: 'user', content: [{ type: 'image_url' }] }]];
+        const valid = { model: 'test/echo', messages: [{ role: 'user', content: 'x' }], prompt: 'x', input: 'x', query: 'x', documents: ['x'], content: 'x', tokens: [1], max_tokens: 5 };
+        const broken: string[] = [];
+        for (const field of fields) {
+          const answers = await Promise.all(values.map(async (value) => [value, statusOf(await send(path, JSON.stringify({ ...valid, [field]: value })))] as const));
+          broken.push(...answers.filter(([, status]) => status >= 500 || status < 200).map(([value, status]) => `${status} ${field}: ${JSON.stringify(value)}`));
+        }
+        assert.deepEqual(broken, []);
+        await honest();
+      });
+    }
+
+    for (const path of ['/v1/chat/completions', '/v1/responses', '/v1/messages']) {
+      it(`${path} stops the model when its reader leaves`, async () => {
+        const ended = new Gate();
+        const answer: Answer = async function* (_request, signal) {
+          signal?.addEventListener('abort', ended.open, { once: true });
+          while (signal?.aborted === false) {
+            yield { text: 'word ' };
+            await new Promise((resolve) => setTimeout(resolve, 1));
+          }
+        };
+        await open({ answer });
+        const body = JSON.stringify({ model: 'test/echo', stream: true, max_tokens: 100, input: 'x', messages: [{ role: 'user', content: 'x' }] });
+        const request = JSON.parse(body) as Record<string, unknown>;
+        delete request[path === '/v1/responses' ? 'messages' : 'input'];
+        delete request[path === '/v1/responses' ? 'max_tokens' : ''];
+        const text = JSON.stringify(request);
+        const connection = await openRaw(echoCore.port);
+        connection.socket.write(`${to(path, `Content-Length: ${text.length}`).join('\r\n')}\r\n\r\n${text}`);
+        await connection.received('word');
+        connection.socket.destroy();
+        await ended.opened;
+      });
+    }
+  });
 });
+
+/** As the product has them: a new route is tried without a word here. */
+function postPaths(): string[] {
+  const { routes } = createRoutes({} as RouteServices);
+  return [...new Set(routes.filter(({ method }) => method === 'POST').map(({ path }) => path))];
+}
