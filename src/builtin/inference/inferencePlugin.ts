@@ -27,6 +27,8 @@ export interface InferencePluginOptions {
   readonly engineSettings?: EngineSettingsSource;
   /** Starts the HTTP endpoint of this window. */
   readonly openEndpoint: () => Promise<InferenceEndpoint>;
+  /** See RuntimeSupervisorOptions. */
+  readonly beatMs?: number;
   /** Default: this process' executable. */
   readonly execPath?: string;
 }

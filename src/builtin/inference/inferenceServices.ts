@@ -45,6 +45,7 @@ export class InferenceServices implements InferenceService, Disposable {
         entry: options.runtimeEntry,
         directory: options.runtimeDirectory,
         execPath: options.execPath,
+        beatMs: options.beatMs,
         log: options.log,
       }),
     );

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { crashError, exitWords } from '../../../../src/builtin/inference/exitReason';
+import { countOomKills } from '../../../../src/builtin/inference/oomKills';
 import { runtimeEnvironment } from '../../../../src/builtin/inference/runtimeProcess';
 
 describe('how an engine ended', () => {
@@ -23,6 +27,26 @@ describe('how an engine ended', () => {
     assert.match(words[1]!, /SIGTRAP/);
     assert.match(words[4]!, /access violation/);
     assert.match(words[5]!, /exit code 7/);
+  });
+});
+
+describe('a kill for want of memory', () => {
+  it('is told from any other kill, with what the system counts', async function () {
+    const death = { code: null, signal: 'SIGKILL' } as const;
+    assert.match(exitWords({ ...death, outOfMemory: true }), /killed by the system because memory ran out/);
+    assert.match(exitWords({ ...death, outOfMemory: false }), /killed \(SIGKILL\), perhaps/);
+    assert.equal(crashError({ ...death, outOfMemory: true }).details['outOfMemory'], true);
+    if (process.platform !== 'linux') {
+      console.log('      the rest skipped: only Linux counts them');
+      return;
+    }
+    assert.equal(await countOomKills('/nowhere'), undefined);
+    const now = await countOomKills();
+    assert.ok(now === undefined || Number.isSafeInteger(now));
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'jan-oom-'));
+    await writeFile(path.join(folder, 'vmstat'), 'nr_free_pages 5\noom_kill 12\nswap_ra 7\n');
+    assert.equal(await countOomKills(path.join(folder, 'vmstat')), 12);
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -29,6 +29,7 @@ export interface HarnessOptions {
   readonly starterModelId?: string;
   readonly runtimeEntry?: string;
   readonly engineSettings?: EngineSettingsSource;
+  readonly beatMs?: number;
 }
 
 export function modelAt(id: string, file: string): Model {
@@ -49,6 +50,7 @@ export async function createHarness(models: Model[], options: HarnessOptions = {
     runtimeDirectory: directory,
     starterModelId: options.starterModelId ?? 'starter',
     engineSettings: options.engineSettings,
+    beatMs: options.beatMs,
     openEndpoint: async () => ({ url: 'http://127.0.0.1:1/v1', token: 'none' }),
   });
   const api = core.api('test');
