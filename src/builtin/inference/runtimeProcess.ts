@@ -35,8 +35,16 @@ const allowedVariables = [
   'GGML_VK_VISIBLE_DEVICES', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'XDG_DATA_DIRS',
 ];
 
+/**
+ * glibc gives back what a model took when it has left, instead of keeping it for the next one in one of its arenas, of which
+ * there are else eight a core (50 loads of a 16 MB model: 45 MB more, with these 5 MB).
+ */
+const allocator = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
+/** New objects' memory, MB: an answer's are small and short-lived, and V8 keeps what it has once grown to. */
+const youngMemory = 8;
+
 export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, string> {
-  const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: '1' };
+  const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: '1', ...(process.platform === 'linux' ? allocator : {}) };
   for (const name of allowedVariables) {
     const value = from[name];
     if (value !== undefined) {
@@ -47,7 +55,7 @@ export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, stri
 }
 
 export function startRuntimeProcess({ entry, address, execPath = process.execPath, log }: RuntimeProcessOptions): RuntimeProcess {
-  const child: ChildProcess = spawn(execPath, [entry, '--listen', address, '--starter', `${process.pid}`], {
+  const child: ChildProcess = spawn(execPath, [`--max-semi-space-size=${youngMemory}`, entry, '--listen', address, '--starter', `${process.pid}`], {
     env: runtimeEnvironment(process.env),
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: what ends this window's group must not end other windows' engine.
