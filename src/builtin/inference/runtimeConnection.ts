@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import {
   CancellationTokenSource,
   createMessageConnection,
+  ErrorCodes,
   ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
@@ -174,7 +175,7 @@ export class RuntimeConnection implements Disposable {
       }
       const result = v.safeParse(descriptor.result, await Promise.race([answer, timedOut, died]));
       if (!result.success) {
-        throw new JanError('internal', `The engine gave an answer of the wrong form: ${v.summarize(result.issues)}`);
+        throw new JanError('internal', `The engine gave an answer of the wrong form. Reload all windows, then restart the engine. ${v.summarize(result.issues)}`);
       }
       return result.output;
     } finally {
@@ -238,6 +239,14 @@ export class RuntimeConnection implements Disposable {
   async #orCause(error: unknown): Promise<JanError> {
     if (this.#isClosed || this.#socket.destroyed) {
       return this.#closed;
+    }
+    if (error instanceof ResponseError && error.code === ErrorCodes.MethodNotFound) {
+      // Of the same protocol and an older build: started before an update, and still in use.
+      return new JanError(
+        'unsupported',
+        'The engine that runs was started by an older version of Jan and does not know this yet. Restart the engine, then try again.',
+        { cause: error },
+      );
     }
     return new JanError('internal', error instanceof Error ? error.message : String(error), { cause: error });
   }
