@@ -200,6 +200,8 @@ export const loadModelRequest = {
     loraAdapters: v.optional(
       v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)), scale: v.optional(inRange(0, 2)) })), v.maxLength(8)),
     ),
+    /** A smaller model of the same vocabulary that drafts tokens; default: none. */
+    draft: v.optional(v.object({ modelId, path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) })),
     /** For requests that name none; default: the one in the file. */
     chatTemplate: v.optional(chatTemplate),
   }),

@@ -1,30 +1,24 @@
 // The models in memory: loads, joins loads under way, makes room, unloads, and tells of every change.
 // Must not know: windows, the wire.
 
-import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import { isJanError, JanError, toJanError } from '../common/errors';
 import { modelPurposes } from '../common/gguf/modelPurpose';
 import type { Logger } from '../common/log';
 import type { ConfigureParams, EstimateMemoryParams, EstimateMemoryResult, LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
-import { Batching } from './batching';
 import { EncoderModel } from './encoderModel';
 import { freeMemory } from './freeMemory';
 import { ResponseGrammars } from './grammar/responseGrammars';
 import { IdleUnload } from './idleUnload';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
-import { loadWeights } from './loadWeights';
-import { checkedAdapters, differingOptions, mergedOptions } from './loadOptions';
-import { estimateOf, gigabytes, type MemoryNeed } from './memoryPlan';
+import { differingOptions, mergedOptions } from './loadOptions';
+import { estimateOf, gigabytes } from './memoryPlan';
 import { freeBytes, makeRoom } from './memoryRoom';
 import { describe, isIdle, type ModelEntry } from './modelEntry';
 import { checkModelFile } from './modelFileCheck';
+import { openModel } from './openModel';
 import { Sandbox } from './sandbox/sandbox';
 import { StateCache } from './stateCache';
-import { ModelTemplates } from './template/modelTemplates';
-
-/** Longest text that is read as a whole without being asked for, tokens: compute memory grows with its square. */
-const defaultEncoderLength = 2048;
 
 export class Engine {
   readonly #entries = new Map<string, ModelEntry>();
@@ -81,6 +75,7 @@ export class Engine {
       await this.unload(params.modelId);
     }
     const { size, header } = await checkModelFile(params.path);
+    const draftSize = params.draft === undefined ? 0 : (await checkModelFile(params.draft.path)).size;
     // Another call may have begun the same load while the file was looked at.
     const concurrent = this.#entries.get(params.modelId);
     if (concurrent !== undefined) {
@@ -92,6 +87,7 @@ export class Engine {
       params,
       header,
       size,
+      draftSize,
       purposes: modelPurposes(header),
       notes: [],
       status: 'loading',
@@ -106,7 +102,7 @@ export class Engine {
     };
     entry.ready.catch(() => undefined);
     this.#entries.set(params.modelId, entry);
-    entry.ready = this.#load(entry, params);
+    entry.ready = this.#load(entry);
     entry.ready.catch(() => undefined);
     this.onChange();
     await this.#join(entry, onProgress, signal);
@@ -203,8 +199,7 @@ export class Engine {
     }
   }
 
-  async #load(entry: ModelEntry, params: LoadModelParams): Promise<LoadedModel | EncoderModel> {
-    let model: LlamaModel | undefined;
+  async #load(entry: ModelEntry): Promise<LoadedModel | EncoderModel> {
     try {
       const library = await openLlama(this.log);
       const plan = await makeRoom({
@@ -218,75 +213,30 @@ export class Engine {
         },
       });
       entry.planned = plan.need.total;
-      const weights = await loadWeights(library.llama, {
-        path: entry.path,
-        gpuLayers: params.gpuLayers,
-        signal: entry.abort.signal,
-        // Creating the context is the last tenth.
-        onProgress: (fraction) => this.#progress(entry, fraction * 0.9),
+      const { loaded, notes } = await openModel({
+        library,
+        entry,
+        need: plan.need,
+        sandbox: this.#sandbox,
+        grammars: this.#grammarsOf(library),
+        states: this.#states,
+        onChange: this.onChange,
+        onProgress: (fraction) => this.#progress(entry, fraction),
         log: this.log,
       });
-      model = weights.model;
-      entry.notes = [...plan.notes, ...weights.notes];
-      entry.loaded = await this.#prepare(library, model, entry, params, plan.need);
+      entry.notes = [...plan.notes, ...notes];
+      entry.loaded = loaded;
       entry.status = 'ready';
       entry.lastUsed = performance.now();
       this.#progress(entry, 1);
-      this.log.info(`Loaded ${entry.modelId}: context ${entry.loaded.contextLength} × ${entry.loaded.slots}, ${entry.loaded.gpuLayers} GPU layers`);
-      return entry.loaded;
+      this.log.info(`Loaded ${entry.modelId}: context ${loaded.contextLength} × ${loaded.slots}, ${loaded.gpuLayers} GPU layers`);
+      return loaded;
     } catch (error) {
       if (this.#entries.get(entry.modelId) === entry) {
         this.#entries.delete(entry.modelId);
       }
       this.onChange();
-      await model?.dispose();
       throw loadError(error, entry);
-    }
-  }
-
-  /** For what the model was made for. */
-  async #prepare(
-    library: LlamaLibrary,
-    model: LlamaModel,
-    entry: ModelEntry,
-    params: LoadModelParams,
-    need: MemoryNeed,
-  ): Promise<LoadedModel | EncoderModel> {
-    const encoder = entry.purposes.find((purpose) => purpose === 'embeddings' || purpose === 'rerank');
-    if (encoder !== undefined) {
-      const longest = Math.min(params.contextLength ?? defaultEncoderLength, model.trainContextSize);
-      const options = { kind: encoder, contextLength: longest, threads: library.threads, signal: entry.abort.signal };
-      return EncoderModel.create(model, options, this.onChange);
-    }
-    const templates = ModelTemplates.open(model, this.#sandbox, params.chatTemplate, this.log);
-    templates.catch(() => undefined);
-    const batching = new Batching();
-    const context = await this.#createContext(library, model, entry, need, batching);
-    return new LoadedModel(library.module, model, context, batching, this.#grammarsOf(library), await templates, this.#states, this.onChange);
-  }
-
-  async #createContext(library: LlamaLibrary, model: LlamaModel, entry: ModelEntry, { contextLength, slots }: MemoryNeed, batching: Batching): Promise<LlamaContext> {
-    const { params } = entry;
-    const adapters = await checkedAdapters(params.loraAdapters, entry.header.architecture);
-    const contextSize = Math.min(contextLength, model.trainContextSize);
-    const options = {
-      contextSize,
-      threads: params.threads ?? library.threads,
-      batchSize: Math.min(params.batchSize ?? 512, contextSize),
-      ...(params.flashAttention === undefined ? {} : { flashAttention: params.flashAttention }),
-      ...(adapters.length === 0 ? {} : { lora: { adapters } }),
-      batching: { itemPrioritizationStrategy: batching.choose },
-      createSignal: entry.abort.signal,
-      failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
-    };
-    try {
-      return await model.createContext({ ...options, sequences: slots });
-    } catch (error) {
-      if (slots === 1 || entry.abort.signal.aborted) {
-        throw error;
-      }
-      this.log.warn(`No memory for ${slots} conversations at once, trying one: ${error instanceof Error ? error.message : String(error)}`);
-      return await model.createContext({ ...options, sequences: 1 });
     }
   }
 

@@ -8,7 +8,7 @@ import { readGgufHeader } from '../common/gguf/readGgufHeader';
 import type { LoadModelParams } from '../protocol/runtimeProtocol';
 
 /** Options that a model in memory can't change. */
-const lasting = ['contextLength', 'slots', 'gpuLayers', 'batchSize', 'threads', 'flashAttention', 'loraAdapters'] as const;
+const lasting = ['contextLength', 'slots', 'gpuLayers', 'batchSize', 'threads', 'flashAttention', 'loraAdapters', 'draft'] as const;
 
 /**
  * Names of the options that are asked for and that `loaded` was not loaded with.

@@ -4,6 +4,8 @@
 import type { LlamaContext, LlamaModel, Token } from 'node-llama-cpp';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import type { Batching } from './batching';
+import type { DraftModel } from './draftModel';
+import { firstOf } from './draftPace';
 import { generateAnswer } from './generation';
 import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
@@ -14,6 +16,7 @@ import { Slots } from './slots';
 import type { StateCache } from './stateCache';
 import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
 import type { ModelTemplates } from './template/modelTemplates';
+import type { Guesser } from './speculation';
 import { choiceOptions } from './tokenChoice';
 import { createDetokenizer } from './tokenPieces';
 import type { Detokenize } from './tokenText';
@@ -29,6 +32,19 @@ const checkpointInterval = 512;
 /** For all slots of a model, bytes. */
 const checkpointMemory = 512 * 1024 ** 2;
 
+/** What it is made of, and takes ownership of. */
+export interface LoadedParts {
+  readonly module: LlamaModule;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  /** The context's. */
+  readonly batching: Batching;
+  readonly draft: DraftModel | undefined;
+  readonly grammars: ResponseGrammars;
+  readonly templates: ModelTemplates;
+  readonly states: StateCache;
+}
+
 export class LoadedModel {
   readonly #detokenize: Detokenize<Token>;
   /** Special tokens too. */
@@ -38,16 +54,10 @@ export class LoadedModel {
   readonly #running = new Map<AbortController, Promise<unknown>>();
 
   constructor(
-    private readonly module: LlamaModule,
-    private readonly model: LlamaModel,
-    private readonly context: LlamaContext,
-    /** The context's. */
-    private readonly batching: Batching,
-    private readonly grammars: ResponseGrammars,
-    readonly templates: ModelTemplates,
-    states: StateCache,
+    private readonly parts: LoadedParts,
     private readonly onChange: () => void,
   ) {
+    const { model, context } = parts;
     this.#detokenize = createDetokenizer(model);
     this.#detokenizeAll = createDetokenizer(model, true);
     this.#sampling = defaultSampling(model.fileInfo.metadata);
@@ -58,13 +68,17 @@ export class LoadedModel {
           checkpoints: { max: 16, interval: checkpointInterval, maxMemory: perSlot },
         }),
       ),
-      states,
+      parts.states,
       onChange,
     );
   }
 
+  get templates(): ModelTemplates {
+    return this.parts.templates;
+  }
+
   get contextLength(): number {
-    return this.context.contextSize;
+    return this.parts.context.contextSize;
   }
 
   get slots(): number {
@@ -73,12 +87,12 @@ export class LoadedModel {
 
   /** Bytes, weights and context. */
   get memory(): number {
-    const { ram, vram } = this.context.memoryUsage;
-    return this.model.size + ram + vram;
+    const { model, context, draft } = this.parts;
+    return model.size + context.memoryUsage.ram + context.memoryUsage.vram + (draft?.memory ?? 0);
   }
 
   get gpuLayers(): number {
-    return this.model.gpuLayers;
+    return this.parts.model.gpuLayers;
   }
 
   get activeRequests(): number {
@@ -99,24 +113,24 @@ export class LoadedModel {
   }
 
   tokenize(text: string, special: boolean, addSpecial: boolean): Token[] {
-    return tokenizeText(this.model, text, special, addSpecial);
+    return tokenizeText(this.parts.model, text, special, addSpecial);
   }
 
   detokenize(tokens: readonly number[]): string {
-    return detokenizeTokens(this.model, tokens);
+    return detokenizeTokens(this.parts.model, tokens);
   }
 
   async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
     const builder = await this.templates.builderFor(params.chatTemplate);
-    const tools = toolUseOf(params, builder.template.source, this.model);
+    const tools = toolUseOf(params, builder.template.source, this.parts.model);
     const prompt = await builder.build(params, this.contextLength, params.maxTokens);
     return this.#answer(prompt, params, listener, signal, started, tools);
   }
 
   async complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
-    return this.#answer(buildTextPrompt(this.model, params, this.contextLength), params, listener, signal, started);
+    return this.#answer(buildTextPrompt(this.parts.model, params, this.contextLength), params, listener, signal, started);
   }
 
   async #answer(
@@ -127,8 +141,8 @@ export class LoadedModel {
     started: number,
     tools?: ToolUse,
   ): Promise<GenerationResult> {
-    const choice = choiceOptions(this.module, this.model, params, resolveSampling(params.sampling, this.#sampling));
-    const grammar = await this.grammars.forAnswer(this.model, params.responseFormat, tools?.grammar);
+    const choice = choiceOptions(this.parts.module, this.parts.model, params, resolveSampling(params.sampling, this.#sampling));
+    const grammar = await this.parts.grammars.forAnswer(this.parts.model, params.responseFormat, tools?.grammar);
     if (prompt.droppedMessages > 0) {
       listener.onPiece({ droppedMessages: prompt.droppedMessages });
     }
@@ -151,11 +165,11 @@ export class LoadedModel {
       sequence,
       detokenize: tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
-      batchSize: this.context.batchSize,
-      batching: this.batching,
+      batchSize: this.parts.context.batchSize,
+      batching: this.parts.batching,
       sequenceIndex: slot.index,
       // What was guessed wrong must be forgotten, which costs such models more than guessing gains.
-      guesser: sequence.needsCheckpoints ? undefined : new PromptLookup<Token>(this.batching.costOfGuess),
+      guesser: sequence.needsCheckpoints ? undefined : this.#guesser(),
       prompt,
       params,
       choice,
@@ -176,6 +190,12 @@ export class LoadedModel {
     }
   }
 
+  #guesser(): Guesser {
+    const { batching, draft } = this.parts;
+    const lookup = new PromptLookup<Token>(batching.costOfGuess);
+    return draft === undefined ? lookup : firstOf(lookup, draft.guesser(batching.costOfGuess));
+  }
+
   /** Ends what runs and frees the memory. */
   async dispose(): Promise<void> {
     await this.#slots.close();
@@ -183,7 +203,8 @@ export class LoadedModel {
       abort.abort();
     }
     await Promise.allSettled(this.#running.values());
-    await this.context.dispose();
-    await this.model.dispose();
+    await this.parts.draft?.dispose();
+    await this.parts.context.dispose();
+    await this.parts.model.dispose();
   }
 }

@@ -72,8 +72,8 @@ async function roomNow({ entry, llama, budget }: MemoryRoomOptions, others: read
   };
 }
 
-function planFor({ header, size, params }: ModelEntry, { free, card, limit }: Room): MemoryPlan {
-  return planMemory(header, size, params, free, { card, limit });
+function planFor({ header, size, draftSize, params }: ModelEntry, { free, card, limit }: Room): MemoryPlan {
+  return planMemory(header, size + draftSize, params, free, { card, limit });
 }
 
 function tooLarge(entry: ModelEntry, plan: MemoryPlan, free: number, inUse: readonly ModelEntry[], budget: number | undefined): JanError {

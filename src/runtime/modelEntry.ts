@@ -15,6 +15,8 @@ export interface ModelEntry {
   readonly header: GgufHeader;
   /** Of the file, bytes. */
   readonly size: number;
+  /** Of the draft model's file, bytes; 0: there is none. */
+  readonly draftSize: number;
   readonly purposes: readonly ModelPurpose[];
   /** What went otherwise than asked, in words. */
   notes: readonly string[];

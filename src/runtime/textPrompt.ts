@@ -55,6 +55,12 @@ export function detokenizeTokens(model: LlamaModel, tokens: readonly number[]): 
   return model.detokenize(checkedTokens(model, tokens, 'tokens'), true);
 }
 
+/** The texts of all tokens, as they stand in the model's file. */
+export function tokenTexts(model: LlamaModel): readonly unknown[] {
+  const tokens: unknown = model.fileInfo.metadata?.tokenizer?.ggml?.tokens;
+  return Array.isArray(tokens) ? tokens : [];
+}
+
 /** How many tokens the model has. */
 export function vocabularySize(model: LlamaModel): number {
   const tokens: unknown = model.fileInfo.metadata?.tokenizer?.ggml?.tokens;

@@ -29,8 +29,9 @@ export function readModelSettings(modelId: string): ModelSettings {
   return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? (entry as ModelSettings) : {};
 }
 
-export async function editModelSettings(modelId: string, modelName: string): Promise<void> {
+export async function editModelSettings(api: JanApi, modelId: string, modelName: string): Promise<void> {
   await editSettings({
+    api,
     title: vscode.l10n.t('Settings of {0}', modelName),
     read: () => readModelSettings(modelId),
     keep: (settings) => keep(modelId, settings),
@@ -41,6 +42,7 @@ export async function editModelSettings(modelId: string, modelName: string): Pro
 export async function editConversationSettings(api: JanApi, id: string): Promise<void> {
   let { name, settings, systemPrompt } = await api.data.getConversation(id);
   await editSettings({
+    api,
     title: vscode.l10n.t('Settings of {0}', name === '' ? vscode.l10n.t('this conversation') : `“${name}”`),
     read: () => ({ ...settings, ...(systemPrompt === undefined || systemPrompt === '' ? {} : { systemPrompt }) }),
     keep: async ({ systemPrompt: instructions, ...others }) => {
@@ -50,13 +52,14 @@ export async function editConversationSettings(api: JanApi, id: string): Promise
 }
 
 interface EditedSettings {
+  readonly api: JanApi;
   readonly title: string;
   readonly read: () => ModelSettings;
   readonly keep: (settings: ModelSettings) => Promise<void>;
 }
 
 /** Asks until the user leaves; each answer is kept at once. */
-async function editSettings({ title, read, keep: keepSettings }: EditedSettings): Promise<void> {
+async function editSettings({ api, title, read, keep: keepSettings }: EditedSettings): Promise<void> {
   const { l10n } = vscode;
   const fields = modelSettingFields(l10n);
   for (let active: string | undefined; ; ) {
@@ -70,7 +73,7 @@ async function editSettings({ title, read, keep: keepSettings }: EditedSettings)
     if (chosen === undefined) {
       return;
     }
-    const changed = chosen.field === undefined ? {} : await edit(chosen.field, settings);
+    const changed = chosen.field === undefined ? {} : await edit(api, chosen.field, settings);
     if (changed !== undefined) {
       await keepSettings(changed);
     }
@@ -79,7 +82,7 @@ async function editSettings({ title, read, keep: keepSettings }: EditedSettings)
 }
 
 /** @returns undefined when the user backs out */
-async function edit(field: ModelSettingField, settings: ModelSettings): Promise<ModelSettings | undefined> {
+async function edit(api: JanApi, field: ModelSettingField, settings: ModelSettings): Promise<ModelSettings | undefined> {
   switch (field.kind) {
     case 'number':
       return editNumber(field, settings);
@@ -97,6 +100,8 @@ async function edit(field: ModelSettingField, settings: ModelSettings): Promise<
       return editPreset(field.label, settings);
     case 'adapters':
       return editAdapters(field, settings);
+    case 'model':
+      return editModel(api, field, settings);
     case 'template':
       return editTemplate(field, settings);
   }
@@ -129,6 +134,16 @@ async function editPreset(title: string, settings: ModelSettings): Promise<Model
   ];
   const chosen = await vscode.window.showQuickPick(items, { title });
   return chosen === undefined ? undefined : withPreset(settings, chosen.preset);
+}
+
+async function editModel(api: JanApi, field: ModelSettingField, settings: ModelSettings): Promise<ModelSettings | undefined> {
+  const { l10n } = vscode;
+  const models = (await api.models.getDownloadedModels()).filter(({ backendId }) => backendId === 'llama.cpp');
+  const none = { label: l10n.t('None'), description: '', modelId: undefined };
+  const items = models.map(({ id, name }) => ({ label: escapeIcons(name), description: id, modelId: id }));
+  const placeHolder = l10n.t('A smaller model of the same family that drafts words for this one');
+  const chosen = await vscode.window.showQuickPick([none, ...items], { title: field.label, placeHolder, matchOnDescription: true });
+  return chosen === undefined ? undefined : withValue(settings, field.key, chosen.modelId);
 }
 
 async function editAdapters(field: ModelSettingField, settings: ModelSettings): Promise<ModelSettings | undefined> {

@@ -145,7 +145,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     () => askForDownloadedModel(api, l10n.t('Model Settings'), () => true),
     async (modelId) => {
       const models = await api.inference.getInferenceModels();
-      await editModelSettings(modelId, models.find(({ id }) => id === modelId)?.name ?? modelId);
+      await editModelSettings(api, modelId, models.find(({ id }) => id === modelId)?.name ?? modelId);
     },
   );
   owned.add(registerCommand(commandIds.addModelFile, () => withErrors(addFiles, log)));

@@ -27,7 +27,7 @@ export interface NumberField {
 }
 
 export interface OtherField {
-  readonly kind: 'text' | 'preset' | 'adapters' | 'template';
+  readonly kind: 'text' | 'preset' | 'adapters' | 'model' | 'template';
   readonly key: string;
   readonly label: string;
   readonly fallback: string;
@@ -50,6 +50,7 @@ export function modelSettingFields(l10n: Localise): readonly ModelSettingField[]
     { kind: 'number', key: 'load.gpuLayers', label: l10n.t('Layers on the graphics card'), least: 0, most: 10_000, whole: true, words: ['auto', 'max'], fallback: l10n.t('as many as fit') },
     { kind: 'number', key: 'load.threads', label: l10n.t('Processor threads'), least: 1, most: 1024, whole: true, fallback: l10n.t('all cores but one') },
     { kind: 'adapters', key: 'load.loraAdapters', label: l10n.t('LoRA adapters'), fallback: l10n.t('none') },
+    { kind: 'model', key: 'load.draftModelId', label: l10n.t('Draft model'), fallback: l10n.t('none') },
     { kind: 'template', key: 'load.chatTemplate', label: l10n.t('Chat template'), fallback: l10n.t('the file’s own') },
   ];
 }
@@ -95,6 +96,7 @@ export function describeValue(field: ModelSettingField, settings: ModelSettings,
       return l10n.t('overridden, {0} characters', text.length);
     case 'text':
       return text.replace(/\s+/g, ' ').slice(0, 80);
+    case 'model':
     case 'number':
       return text;
   }

@@ -341,7 +341,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   async #load(connection: RuntimeConnection, model: Model & { readonly path: string }, options: InitModelOptions): Promise<void> {
-    const settings = toLoadParams(options);
+    const settings = { ...toLoadParams(options), ...(await this.#draftOf(options)) };
     // Which template writes the prompt has nothing to do with how native code fares.
     this.#loadedWith.set(model.id, definedOnly({ ...settings, chatTemplate: undefined }));
     await this.crashes.check((await this.#suspect(model.id)) ?? { modelId: model.id, name: model.name, path: model.path, settings });
@@ -390,6 +390,14 @@ export class LlamaBackend implements ModelBackend, Disposable {
   async #suspect(modelId: string): Promise<Suspect | undefined> {
     const model = await this.#downloadedModel(modelId).catch(() => undefined);
     return model && { modelId, name: model.name, path: model.path, settings: this.#loadedWith.get(modelId) ?? {} };
+  }
+
+  async #draftOf({ draftModelId }: ModelLoadOptions): Promise<{ readonly draft?: { readonly modelId: string; readonly path: string } }> {
+    if (draftModelId === undefined || draftModelId === '') {
+      return {};
+    }
+    const { path } = await this.#downloadedModel(draftModelId);
+    return { draft: { modelId: draftModelId, path } };
   }
 
   async #downloadedModel(modelId: string): Promise<Model & { readonly path: string }> {

@@ -52,7 +52,7 @@ export function toLoadParams(options: ModelLoadOptions): Omit<LoadModelParams, '
 
 /** Does a request say more of loading than which template it wants, which costs no load? */
 export function wantsLoad(load: ModelLoadOptions | undefined): boolean {
-  return load !== undefined && Object.keys(toLoadParams({ ...load, chatTemplate: undefined })).length > 0;
+  return load !== undefined && (Boolean(load.draftModelId) || Object.keys(toLoadParams({ ...load, chatTemplate: undefined })).length > 0);
 }
 
 export function toCompletionPrompt({ prompt, suffix }: CompletionRequest): Pick<CompleteParams, 'prompt' | 'suffix'> {

@@ -185,7 +185,7 @@ describe('runtime process', function () {
     await listening(child);
     const one = await open();
     const two = await open();
-    await one.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+    await one.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null'), slots: 2 });
     const heard = { one: '', two: '' };
     one.onNotification(chatTextNotification, ({ text }) => (heard.one += text ?? ''));
     two.onNotification(chatTextNotification, ({ text }) => (heard.two += text ?? ''));

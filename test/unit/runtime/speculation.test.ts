@@ -40,7 +40,7 @@ describe('speculation', function () {
       assert.ok(whole.text.startsWith(part.text));
     }
     // Pushed out of the slots and copied back in.
-    for (const other of ['first', 'second', 'third']) {
+    for (const other of ['first', 'second', 'third', 'fourth', 'fifth']) {
       await ask(other.repeat(200), { maxTokens: 40 });
     }
     assert.equal((await ask('early end', { maxTokens: 120 })).text, whole.text);
