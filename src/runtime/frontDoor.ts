@@ -136,9 +136,7 @@ class FrontDoor {
     socket.once('close', () => {
       this.#tell({ kind: 'closed', id });
       if (this.#leases.delete(id) && this.#leases.size === 0) {
-        // Someone who has connected but not yet spoken gets a moment to do so.
-        const waits = [...this.#sockets].some((other) => !this.#pulses.has(other));
-        setTimeout(() => this.#endIfUnused(), waits ? 200 : 0);
+        this.#endSoon();
       }
     });
   }
@@ -149,21 +147,22 @@ class FrontDoor {
     if (starter === undefined) {
       return;
     }
-    const look = setInterval(() => {
+    const look = (): void => {
       if (this.#leases.size > 0) {
-        clearInterval(look);
+        clearInterval(looking);
       } else if (!isRunning(starter)) {
-        clearInterval(look);
-        // Another window may just be saying hello.
-        setTimeout(() => this.#endIfUnused(), 200);
+        clearInterval(looking);
+        this.#endSoon();
       }
-    }, starterLookMs);
+    };
+    const looking = setInterval(look, starterLookMs);
+    look();
   }
 
-  #endIfUnused(): void {
-    if (this.#leases.size === 0) {
-      this.#end();
-    }
+  /** Someone who has connected but not yet spoken gets a moment to do so; who comes later starts another process. */
+  #endSoon(): void {
+    const waits = [...this.#sockets].some((socket) => !this.#pulses.has(socket));
+    setTimeout(() => this.#leases.size === 0 && this.#end(), waits ? 200 : 0);
   }
 
   #receive(message: MainToDoor): void {
@@ -220,7 +219,7 @@ class FrontDoor {
   }
 }
 
-function isRunning({ pid, isParent }: StarterProcess): boolean {
+export function isRunning({ pid, isParent }: StarterProcess): boolean {
   if (isParent && process.ppid !== pid) {
     return false;
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import type { Logger } from '../common/log';
 import { Engine } from './engine';
-import { runFrontDoor, type FrontDoorOptions } from './frontDoor';
+import { isRunning, runFrontDoor, type FrontDoorOptions } from './frontDoor';
 import { openLeases } from './leases';
 import { LeaseSession } from './leaseSession';
 
@@ -33,10 +33,15 @@ function run(): void {
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
 
-  const starter = Number(argument('--starter'));
+  const starterId = Number(argument('--starter'));
+  const starter = starterId > 1 ? { pid: starterId, isParent: starterId === process.ppid } : undefined;
+  if (starter !== undefined && !isRunning(starter)) {
+    // It was killed while this process was loaded: nobody knows of it.
+    process.exit(0);
+  }
   const options: FrontDoorOptions = {
     address,
-    ...(starter > 1 ? { starter: { pid: starter, isParent: starter === process.ppid } } : {}),
+    ...(starter === undefined ? {} : { starter }),
     firstLeaseDeadlineMs: Number(argument('--first-lease-ms') ?? 10_000),
     hangDeadlineMs: Number(argument('--hang-ms') ?? 120_000),
   };
