@@ -25,7 +25,11 @@ export class Batching {
   #arrived: (() => void)[] = [];
   #step: { readonly tokens: number; readonly began: number } | undefined;
 
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  /** @param beforeStep called before each */
+  constructor(
+    private readonly beforeStep: () => void = () => undefined,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /** Answers under way. */
   get answering(): number {
@@ -53,6 +57,7 @@ export class Batching {
   /** For node-llama-cpp's contexts: what of that which waits is computed in one step. */
   readonly choose: CustomBatchingPrioritizationStrategy = ({ items, size }) => {
     this.#stepEnded();
+    this.beforeStep();
     const waiting = [...items].sort((a, b) => a.evaluationPriority - b.evaluationPriority);
     const isDecoding = waiting.every(({ tokens }) => tokens.length === 1);
     const chosen = isDecoding ? waiting.slice(0, this.#together(waiting.length)).map((item) => ({ item, processAmount: 1 })) : shared(waiting, size);

@@ -5,19 +5,17 @@ import os from 'node:os';
 import type * as NodeLlamaCpp from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
+import { ThreadPace } from './threadPace';
 
 export type LlamaModule = typeof NodeLlamaCpp;
 
 export interface LlamaLibrary {
   readonly module: LlamaModule;
   readonly llama: NodeLlamaCpp.Llama;
-  /** Threads per evaluation. */
+  /** Threads per evaluation, at most. */
   readonly threads: number;
-}
-
-/** One core stays free: with all cores busy a token takes up to fifty times as long, and the editor stalls. */
-export function threadsFor(cores: number): number {
-  return Math.max(1, cores - 1);
+  /** To be called before each step: gives it as many threads as others leave free. */
+  readonly adaptThreads: () => void;
 }
 
 let opened: Promise<LlamaLibrary> | undefined;
@@ -30,7 +28,8 @@ export function openLlama(log: Logger): Promise<LlamaLibrary> {
 }
 
 async function open(log: Logger): Promise<LlamaLibrary> {
-  const threads = threadsFor(os.availableParallelism());
+  const pace = new ThreadPace(os.availableParallelism());
+  const threads = pace.most;
   let module: LlamaModule;
   try {
     module = await import('node-llama-cpp');
@@ -54,15 +53,29 @@ async function open(log: Logger): Promise<LlamaLibrary> {
     logger,
   } as const;
   try {
-    return { module, llama: await module.getLlama({ ...shared, gpu: 'auto' }), threads };
+    return library(module, await module.getLlama({ ...shared, gpu: 'auto' }), pace);
   } catch (error) {
     log.warn(`No GPU support, using the CPU: ${textOf(error)}`);
   }
   try {
-    return { module, llama: await module.getLlama({ ...shared, gpu: false }), threads };
+    return library(module, await module.getLlama({ ...shared, gpu: false }), pace);
   } catch (error) {
     throw unavailable(error);
   }
+}
+
+function library(module: LlamaModule, llama: NodeLlamaCpp.Llama, pace: ThreadPace): LlamaLibrary {
+  return {
+    module,
+    llama,
+    threads: pace.most,
+    adaptThreads: () => {
+      const { threads } = pace;
+      if (llama.maxThreads !== threads) {
+        llama.maxThreads = threads;
+      }
+    },
+  };
 }
 
 function unavailable(error: unknown): JanError {

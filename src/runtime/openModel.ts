@@ -65,7 +65,9 @@ async function prepare(options: OpenModelOptions, model: LlamaModel): Promise<Lo
   }
   const templates = ModelTemplates.open(model, sandbox, params.chatTemplate, log);
   templates.catch(() => undefined);
-  const batching = new Batching();
+  // A context keeps to the most threads that were allowed when it was made.
+  library.llama.maxThreads = library.threads;
+  const batching = new Batching(library.adaptThreads);
   const context = await createContext(options, model, batching);
   const draft = await openDraft(options, model, context);
   return new LoadedModel(

@@ -10,7 +10,7 @@ const item = (tokens: number, evaluationPriority = 1): BatchItem =>
 
 function createBatching(takes: Clockwork) {
   let now = 0;
-  const batching = new Batching(() => now);
+  const batching = new Batching(undefined, () => now);
   const place = batching.enter(0);
   const step = (...waiting: BatchItem[]): number[] => {
     const amounts = batching.choose({ items: waiting, size: 512 }).map(({ processAmount }) => processAmount);
