@@ -14,7 +14,7 @@ import { LoadedModel } from './loadedModel';
 import { differingOptions, mergedOptions } from './loadOptions';
 import { estimateOf, gigabytes } from './memoryPlan';
 import { freeBytes, makeRoom } from './memoryRoom';
-import { describe, isIdle, type ModelEntry } from './modelEntry';
+import { describe, isIdle, residentBytes, type ModelEntry } from './modelEntry';
 import { checkModelFile } from './modelFileCheck';
 import { openModel } from './openModel';
 import { Sandbox } from './sandbox/sandbox';
@@ -244,7 +244,10 @@ export class Engine {
   async estimate(params: EstimateMemoryParams): Promise<EstimateMemoryResult> {
     const { size, header } = await checkModelFile(params.path);
     const { llama } = await openLlama(this.log);
-    return estimateOf(header, size, params, await freeBytes(llama));
+    const { ram, vram } = await freeBytes(llama);
+    // Idle models make way for one that is loaded.
+    const idle = [...this.#entries.values()].filter(isIdle).reduce((sum, entry) => sum + residentBytes(entry), 0);
+    return estimateOf(header, size, params, { ram: ram + idle, vram });
   }
 
   #grammarsOf({ module, llama }: LlamaLibrary): ResponseGrammars {

@@ -10,6 +10,7 @@ import type { Logger } from '../common/log';
 import { askForDownloadedModel, askForModel, askForRunningModel } from './askForModel';
 import { editModelSettings } from './editModelSettings';
 import { commandIds, viewIds, type ModelTarget } from './ids';
+import { estimateSentence } from './memoryEstimateText';
 import { withErrors } from './showError';
 import { registerCommand, runCommand } from './vscodeIds';
 
@@ -33,11 +34,29 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     const abort = new AbortController();
     loading.set(modelId, abort);
     try {
+      if (!(await sayWhatItTakes(modelId))) {
+        return;
+      }
       // The view's bar only says that something goes on; percent stand in the tree and in the status bar.
       await vscode.window.withProgress({ location: { viewId: viewIds.models } }, () => api.inference.initModel(modelId, { signal: abort.signal, ...options }));
     } finally {
       loading.delete(modelId);
     }
+  };
+
+  /** Before a load: in passing where it fits, and asked where others would suffer. What does not fit is refused by the engine. */
+  const sayWhatItTakes = async (modelId: string): Promise<boolean> => {
+    const { models } = await api.inference.getEngineState();
+    const estimate = models.some((model) => model.modelId === modelId) ? undefined : await api.inference.estimateModelMemory(modelId).catch(() => undefined);
+    if (estimate?.fit === 'fits') {
+      vscode.window.setStatusBarMessage(estimateSentence(estimate, l10n), 5000);
+    }
+    if (estimate?.fit !== 'tight') {
+      return true;
+    }
+    const loadAnyway = l10n.t('Load');
+    const detail = `${estimateSentence(estimate, l10n)} ${l10n.t('Other programs may become slow while it is loaded.')}`;
+    return (await vscode.window.showWarningMessage(l10n.t('This model nearly fills the free memory.'), { modal: true, detail }, loadAnyway)) === loadAnyway;
   };
 
   const addFiles = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { readModelSettings } from './editModelSettings';
 import { contextKeys, viewIds } from './ids';
+import { estimateRows } from './memoryEstimateText';
 import { ModelCatalog, type CatalogChange } from './modelCatalog';
 import { describeSettings } from './modelSettingFields';
 import { buildModelTree, tooltipMarkdown, walk, type ModelNode } from './modelTreeItems';
@@ -100,10 +101,27 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
   }
 
   /** Tooltips are made when the pointer rests on an item, from what is known then. */
-  resolveTreeItem(item: vscode.TreeItem, given: ModelNode): vscode.TreeItem {
+  async resolveTreeItem(item: vscode.TreeItem, given: ModelNode): Promise<vscode.TreeItem> {
     const node = this.#nodes.get(given.id) ?? given;
-    item.tooltip = node.kind === 'group' ? node.label : new vscode.MarkdownString(tooltipMarkdown(node, settingRows(node)));
+    item.tooltip =
+      node.kind === 'group' ? node.label : new vscode.MarkdownString(tooltipMarkdown(node, [...(await this.#memoryRows(node)), ...settingRows(node)]));
     return item;
+  }
+
+  /** What loading it would take; while no engine runs none is started for that. */
+  async #memoryRows({ kind, modelId, path }: ModelNode): Promise<readonly (readonly [string, string])[]> {
+    const { inference } = this.options.api;
+    if (kind !== 'model' || modelId === undefined || path === undefined) {
+      return [];
+    }
+    try {
+      const { status, models } = await inference.getEngineState();
+      const isWorthAsking = status === 'running' && !models.some((model) => model.modelId === modelId);
+      return isWorthAsking ? estimateRows(await inference.estimateModelMemory(modelId), vscode.l10n) : [];
+    } catch {
+      // A file that is gone or broken says so when it is loaded.
+      return [];
+    }
   }
 
   async handleDrop(_target: ModelNode | undefined, transfer: vscode.DataTransfer): Promise<void> {
