@@ -2,6 +2,7 @@
 // user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000] [--starter <pid>]
 // Must not know: VS Code, services, conversations.
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import type { Logger } from '../common/log';
@@ -13,6 +14,8 @@ import { LeaseSession } from './leaseSession';
 /** Exit code of the process that found another one in its place. */
 const exitTaken = 3;
 const exitFailed = 4;
+/** Of −1000…1000: for want of memory the system ends this process before the editor (VS Code's own have up to 300). */
+const firstToDie = 800;
 
 const write =
   (level: string) =>
@@ -33,6 +36,7 @@ function run(): void {
   process.on('SIGINT', () => undefined);
   process.on('SIGHUP', () => undefined);
 
+  offerAsFirstToDie();
   const starterId = Number(argument('--starter'));
   const starter = starterId > 1 ? { pid: starterId, isParent: starterId === process.ppid } : undefined;
   if (starter !== undefined && !isRunning(starter)) {
@@ -75,6 +79,18 @@ function run(): void {
     const told = Promise.all([...sessions].map((session) => session.sendStopping(reason)));
     const patience = new Promise((resolve) => setTimeout(resolve, 500));
     void Promise.race([told, patience]).then(() => leases.exit());
+  }
+}
+
+/** Linux only. Anyone may raise it. */
+function offerAsFirstToDie(): void {
+  try {
+    const file = '/proc/self/oom_score_adj';
+    if (Number(readFileSync(file, 'utf8')) < firstToDie) {
+      writeFileSync(file, `${firstToDie}`);
+    }
+  } catch {
+    // Another system, or one without /proc.
   }
 }
 

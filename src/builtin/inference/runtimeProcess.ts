@@ -14,6 +14,8 @@ export interface RuntimeProcessOptions {
   readonly address: string;
   /** Default: this process' own executable (VS Code's, which then runs as Node). */
   readonly execPath?: string;
+  /** Programs, with their arguments, that confine what follows them: confinement.ts. */
+  readonly confinement: readonly string[];
   readonly log: Logger;
 }
 
@@ -54,8 +56,9 @@ export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, stri
   return env;
 }
 
-export function startRuntimeProcess({ entry, address, execPath = process.execPath, log }: RuntimeProcessOptions): RuntimeProcess {
-  const child: ChildProcess = spawn(execPath, [`--max-semi-space-size=${youngMemory}`, entry, '--listen', address, '--starter', `${process.pid}`], {
+export function startRuntimeProcess({ entry, address, execPath = process.execPath, confinement, log }: RuntimeProcessOptions): RuntimeProcess {
+  const command = [...confinement, execPath];
+  const child: ChildProcess = spawn(command[0]!, [...command.slice(1), `--max-semi-space-size=${youngMemory}`, entry, '--listen', address, '--starter', `${process.pid}`], {
     env: runtimeEnvironment(process.env),
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: what ends this window's group must not end other windows' engine.

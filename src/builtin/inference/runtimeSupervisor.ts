@@ -7,6 +7,7 @@ import { Emitter, type Event } from '../../common/events';
 import type { Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { shutdownRequest, stoppingNotification } from '../../protocol/runtimeProtocol';
+import { findConfinement } from './confinement';
 import { crashError, exitWords } from './exitReason';
 import { defaultBeatMs, defaultPatience, hasPulse, Pulse } from './pulse';
 import { abandonRuntimeAddress, prepareRuntimeAddress } from './runtimeAddress';
@@ -18,6 +19,8 @@ export interface RuntimeSupervisorOptions {
   readonly directory: string;
   readonly execPath?: string;
   readonly log: Logger;
+  /** Default: what works here, see confinement.ts. */
+  readonly confinement?: readonly string[];
   /** How often the engine's pulse is felt, ms; after four beats without an answer it is ended. Default 5000. */
   readonly beatMs?: number;
 }
@@ -44,6 +47,8 @@ export class RuntimeSupervisor implements Disposable {
   #connecting: Promise<RuntimeConnection> | undefined;
   #connection: RuntimeConnection | undefined;
   #child: RuntimeProcess | undefined;
+  /** It did not start confined, so it is started as it can be. */
+  #isUnconfined = false;
   /** When, Unix ms. */
   #crashes: number[] = [];
   #lastWords = 'ended unexpectedly';
@@ -120,6 +125,7 @@ export class RuntimeSupervisor implements Disposable {
     }
     await pause(this.#crashes.length < 2 ? 0 : 250 * 2 ** (this.#crashes.length - 1));
     const address = await prepareRuntimeAddress(this.options.directory);
+    const confinement = this.options.confinement ?? (await findConfinement(this.options.log));
     const deadline = Date.now() + startDeadlineMs;
     for (;;) {
       try {
@@ -136,17 +142,18 @@ export class RuntimeSupervisor implements Disposable {
           throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
         }
       }
-      await this.#waitForListener(address);
+      await this.#waitForListener(address, this.#isUnconfined ? [] : confinement);
     }
   }
 
   /** Starts a process when none of ours runs; resolves when it listens, has ended, or after a moment. */
-  async #waitForListener(address: string): Promise<void> {
+  async #waitForListener(address: string, confinement: readonly string[]): Promise<void> {
     const started = this.#child === undefined;
     const child = (this.#child ??= startRuntimeProcess({
       entry: this.options.entry,
       address,
       execPath: this.options.execPath,
+      confinement,
       log: this.options.log,
     }));
     if (started) {
@@ -163,6 +170,11 @@ export class RuntimeSupervisor implements Disposable {
       ...(started ? [] : [pause(50).then(() => undefined)]),
     ]);
     if (exit !== undefined && exit.code !== exitCodeTaken && !(exit.signal === 'SIGKILL' && !started)) {
+      if (confinement.length > 0) {
+        this.options.log.warn(`The engine could not be started confined (it ${exitWords(exit)}), and is started without.`);
+        this.#isUnconfined = true;
+        return;
+      }
       this.#noteCrash(exitWords(exit));
       throw (this.#error = new JanError('engine-unavailable', `The engine could not be started: it ${exitWords(exit)}. See the log for details, or restart it.`, {
         details: { signal: exit.signal, exitCode: exit.code },
