@@ -18,6 +18,8 @@ import { StickyScroll } from './stickyScroll';
 import { hasStrings, setStrings, strings } from './strings';
 
 const drawnAtOnce = 24;
+/** So long an announcement waits for the drawing. */
+const framesToDraw = 120;
 
 export class ChatApp extends LitElement {
   static override properties = {
@@ -262,7 +264,7 @@ export class ChatApp extends LitElement {
     if (this.state !== undefined && hasStrings()) {
       const announcement = announcementFor(before, this.state, strings(), document.documentElement.lang);
       if (announcement !== undefined) {
-        this.#announce(announcement);
+        void this.updateComplete.then(() => this.#announceWhenDrawn(announcement, framesToDraw));
       }
     }
   }
@@ -398,6 +400,16 @@ export class ChatApp extends LitElement {
       return;
     }
     void this.updateComplete.then(() => this.querySelector<HTMLElement>('.history-button')?.focus());
+  }
+
+  /** What is said to be complete can be read. */
+  #announceWhenDrawn(text: string, framesLeft: number): void {
+    const isDrawn = this.querySelector('jan-message:last-of-type jan-markdown[aria-busy="true"]') === null;
+    if (isDrawn || framesLeft === 0) {
+      this.#announce(text);
+    } else {
+      requestAnimationFrame(() => this.#announceWhenDrawn(text, framesLeft - 1));
+    }
   }
 
   #announce(text: string): void {
