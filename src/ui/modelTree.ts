@@ -11,7 +11,7 @@ import { contextKeys, viewIds } from './ids';
 import { estimateRows } from './memoryEstimateText';
 import { ModelCatalog, type CatalogChange } from './modelCatalog';
 import { describeSettings } from './modelSettingFields';
-import { buildModelTree, tooltipMarkdown, walk, type ModelNode } from './modelTreeItems';
+import { buildModelTree, changedNodes, tooltipMarkdown, walk, type ModelNode } from './modelTreeItems';
 import { withErrors } from './showError';
 import { setContextKey } from './vscodeIds';
 
@@ -27,8 +27,10 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
   readonly #treeChange = this.#store.add(new Emitter<ModelNode[] | undefined>());
   readonly #catalog: ModelCatalog;
   readonly #view: vscode.TreeView<ModelNode>;
-  /** By id: what VS Code was last given, to name in change events. */
+  /** By id: how each is now. */
   #nodes = new Map<string, ModelNode>();
+  /** By id: the object that VS Code was given last. It knows a node by nothing else when it is to draw it again. */
+  readonly #given = new Map<string, ModelNode>();
   #roots: readonly ModelNode[] = [];
   #loaded = false;
   readonly #activeDownloads = new Set<string>();
@@ -60,7 +62,7 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
 
   async getChildren(node?: ModelNode): Promise<ModelNode[]> {
     if (node !== undefined) {
-      return [...(this.#nodes.get(node.id)?.children ?? node.children ?? [])];
+      return this.#give(this.#nodes.get(node.id)?.children ?? node.children ?? []);
     }
     if (!this.#loaded) {
       this.#catalog.setWatched(this.#view.visible);
@@ -68,7 +70,7 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
       this.#loaded = true;
       this.#rebuild();
     }
-    return [...this.#roots];
+    return this.#give(this.#roots);
   }
 
   /** Does anyone see it? */
@@ -142,13 +144,28 @@ export class ModelTree implements vscode.TreeDataProvider<ModelNode>, vscode.Tre
     if (!this.#loaded) {
       return;
     }
+    const before = this.#roots;
     this.#rebuild();
     if (change.kind === 'structure') {
-      this.#treeChange.fire(undefined);
+      const changed = changedNodes(before, this.#roots);
+      if (changed === 'all') {
+        this.#treeChange.fire(undefined);
+      } else {
+        this.#drawAgain(changed.map(({ id }) => id));
+      }
       return;
     }
     const moved = [...change.downloadIds.map((id) => `download:${id}`), ...change.modelIds.flatMap((id) => [`running:${id}`, `model:${id}`])];
-    const nodes = moved.map((id) => this.#nodes.get(id)).filter((node) => node !== undefined);
+    this.#drawAgain(moved.filter((id) => this.#nodes.has(id)));
+  }
+
+  #give(nodes: readonly ModelNode[]): ModelNode[] {
+    nodes.forEach((node) => this.#given.set(node.id, node));
+    return [...nodes];
+  }
+
+  #drawAgain(ids: readonly string[]): void {
+    const nodes = ids.map((id) => this.#given.get(id)).filter((node) => node !== undefined);
     if (nodes.length > 0) {
       this.#treeChange.fire(nodes);
     }

@@ -247,6 +247,28 @@ export function tooltipMarkdown(node: ModelNode, more: readonly (readonly [strin
 }
 
 /** A node and all below it. */
+/**
+ * What has to be drawn again. As little as can be: while VS Code asks for the items of a branch, a click on one of them
+ * does not say which it was. `'all'`: the branches themselves are others, or in another order.
+ */
+export function changedNodes(before: readonly ModelNode[], after: readonly ModelNode[]): readonly ModelNode[] | 'all' {
+  return haveSameIds(before, after) ? after.flatMap((node, index) => changesOf(before[index]!, node)) : 'all';
+}
+
+function changesOf(before: ModelNode, after: ModelNode): readonly ModelNode[] {
+  if (JSON.stringify(before) === JSON.stringify(after)) {
+    return [];
+  }
+  const { children: old = [], ...itself } = before;
+  const { children = [], ...now } = after;
+  const isOnlyWithin = JSON.stringify(itself) === JSON.stringify(now) && haveSameIds(old, children);
+  return isOnlyWithin ? children.flatMap((child, index) => changesOf(old[index]!, child)) : [after];
+}
+
+function haveSameIds(before: readonly ModelNode[], after: readonly ModelNode[]): boolean {
+  return before.length === after.length && before.every(({ id }, index) => id === after[index]!.id);
+}
+
 export function* walk(nodes: readonly ModelNode[]): Generator<ModelNode> {
   for (const node of nodes) {
     yield node;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { untranslated } from '../../../src/ui/localise';
 import { emptySnapshot, type ModelSnapshot } from '../../../src/ui/modelCatalog';
-import { buildModelTree, tooltipMarkdown, walk, type ModelNode } from '../../../src/ui/modelTreeItems';
+import { buildModelTree, changedNodes, tooltipMarkdown, walk, type ModelNode } from '../../../src/ui/modelTreeItems';
 import { available, download, inferenceModel, model, running } from './fakes';
 
 const starter = model({ id: 'jan-guide', name: 'Jan Guide', source: 'starter', quantization: 'F16', size: 4_000_000 });
@@ -20,6 +20,26 @@ function node(nodes: readonly ModelNode[], id: string): ModelNode {
   assert.ok(found, `no node ${id} among ${[...walk(nodes)].map((candidate) => candidate.id).join(', ')}`);
   return found;
 }
+
+describe('changedNodes', () => {
+  const of = (change: Partial<ModelSnapshot>) => build({ downloaded: [starter], ...change });
+
+  const labels = (before: Partial<ModelSnapshot>, after: Partial<ModelSnapshot>): unknown => {
+    const changed = changedNodes(of(before), of(after));
+    return changed === 'all' ? changed : changed.map(({ label }) => label);
+  };
+
+  it('are the items that are otherwise, a branch whose items are others, and none when nothing is', () => {
+    assert.deepEqual(labels({}, {}), []);
+    assert.deepEqual(labels({}, { downloaded: [starter, model()] }), ['Downloaded']);
+    assert.deepEqual(labels({ running: [running()] }, { running: [running({ memory: 7e9 })] }), ['Qwen 3']);
+  });
+
+  it('are all when a branch comes or goes', () => {
+    assert.equal(changedNodes(of({}), of({ running: [running()] })), 'all');
+    assert.equal(changedNodes([], of({})), 'all');
+  });
+});
 
 describe('buildModelTree', () => {
   it('is empty without models, so that the welcome view shows, whatever could be recommended', () => {
