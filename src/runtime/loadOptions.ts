@@ -3,6 +3,7 @@
 
 import { open } from 'node:fs/promises';
 import { JanError, isJanError } from '../common/errors';
+import { checkHasNoEmptyTensor } from '../common/gguf/describeModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader } from '../common/gguf/readGgufHeader';
 import type { LoadModelParams } from '../protocol/runtimeProtocol';
@@ -49,7 +50,9 @@ async function checkAdapter(path: string, architecture: string | undefined): Pro
   try {
     const file = await open(path, 'r');
     try {
-      const { metadata, architecture: own } = await readGgufHeader(createHandleReader(file, (await file.stat()).size));
+      const header = await readGgufHeader(createHandleReader(file, (await file.stat()).size));
+      checkHasNoEmptyTensor(header);
+      const { metadata, architecture: own } = header;
       if (metadata.get('general.type') !== 'adapter' || metadata.get('adapter.type') !== 'lora') {
         throw wrong('it is no adapter');
       }

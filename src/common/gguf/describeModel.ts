@@ -33,6 +33,13 @@ function shortText(header: GgufHeader, key: string, limit: number): string | und
   return text === '' ? undefined : text.slice(0, limit);
 }
 
+/** @throws JanError `model-invalid`: nothing that llama.cpp computes with tensors expects one without numbers. */
+export function checkHasNoEmptyTensor({ emptyTensor }: GgufHeader): void {
+  if (emptyTensor !== undefined) {
+    throw invalidGguf('a tensor has an impossible size', { tensor: emptyTensor });
+  }
+}
+
 /**
  * Is this a file that llama.cpp can generate text with (the first part, of a split model)?
  * @throws JanError `model-invalid`, saying what the file is instead.
@@ -56,6 +63,7 @@ export function checkIsLanguageModel(header: GgufHeader): void {
   if (header.tensorCount === 0) {
     throw invalidGguf('it holds a vocabulary but no weights');
   }
+  checkHasNoEmptyTensor(header);
 }
 
 /** What the engine keeps beside weights and context: compute buffers and the process itself. */

@@ -41,6 +41,8 @@ export interface GgufHeader {
   readonly vocabularySize?: number;
   /** Place of this file in a split model; absent when it is whole. */
   readonly split?: { readonly index: number; readonly count: number };
+  /** The first tensor without any weights: the format allows it, and no model that works has one. */
+  readonly emptyTensor?: string;
   /** Bytes before the tensor data. */
   readonly dataOffset: number;
 }
@@ -109,6 +111,7 @@ function readAlignment(metadata: ReadonlyMap<string, GgufValue>, type: number | 
 }
 
 interface TensorTotals {
+  readonly empty?: string;
   readonly dataBytes: bigint;
   readonly weights: bigint;
   readonly weightsByType: ReadonlyMap<number, bigint>;
@@ -121,6 +124,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number,
   let expectedOffset = 0n;
   let dataBytes = 0n;
   let weights = 0n;
+  let empty: string | undefined;
   for (let i = 0; i < count; i++) {
     await cursor.need(8);
     const nameBytes = cursor.length64();
@@ -146,7 +150,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number,
     let rowLength = 0n;
     for (let d = 0; d < dimensions; d++) {
       const extent = cursor.uint64();
-      if (extent === 0n || extent > 0x7fff_ffff_ffff_ffffn) {
+      if (extent > 0x7fff_ffff_ffff_ffffn) {
         throw invalidGguf('a tensor has an impossible size', { tensor: name });
       }
       if (d === 0) {
@@ -168,6 +172,9 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number,
     if (elements >= 0x7fff_ffff_ffff_ffffn || size > 0x7fff_ffff_ffff_ffffn) {
       throw invalidGguf('a tensor has an impossible size', { tensor: name });
     }
+    if (elements === 0n) {
+      empty ??= name;
+    }
     // llama.cpp wants the tensors one after the other, each padded to the alignment.
     if (offset !== expectedOffset) {
       throw invalidGguf('a tensor lies where it should not', { tensor: name });
@@ -178,7 +185,7 @@ async function readTensors(cursor: ByteCursor, count: number, alignment: number,
     visitor?.tensor(name, shape, type);
     weightsByType.set(type, (weightsByType.get(type) ?? 0n) + elements);
   }
-  return { dataBytes, weights, weightsByType };
+  return { dataBytes, weights, weightsByType, empty };
 }
 
 function summarize(
@@ -224,6 +231,7 @@ function summarize(
     tokenizer: text('tokenizer.ggml.model'),
     vocabularySize: isArray(tokens) ? tokens.length : undefined,
     split: splitCount !== undefined && splitCount > 1 ? { index: count('split.no') ?? 0, count: splitCount } : undefined,
+    emptyTensor: tensors.empty,
     dataOffset,
   };
 }
