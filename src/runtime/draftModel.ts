@@ -8,7 +8,7 @@ import { DraftPace } from './draftPace';
 import { loadWeights } from './loadWeights';
 import type { StepCost } from './promptLookup';
 import type { Guesser } from './speculation';
-import { tokenTexts } from './textPrompt';
+import { tokenTexts } from './tokenPieces';
 
 export interface DraftOptions {
   /** What the user calls it. */

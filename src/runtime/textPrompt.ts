@@ -4,6 +4,7 @@
 import type { LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Prompt } from './prompt';
+import { detokenizeAll } from './tokenPieces';
 
 export interface TextPromptInput {
   readonly prompt: string | readonly number[];
@@ -52,13 +53,7 @@ export function tokenizeText(model: LlamaModel, text: string, special: boolean, 
 
 /** @throws JanError `invalid-argument` for a number that is no token of this model: native code would end the process */
 export function detokenizeTokens(model: LlamaModel, tokens: readonly number[]): string {
-  return model.detokenize(checkedTokens(model, tokens, 'tokens'), true);
-}
-
-/** The texts of all tokens, as they stand in the model's file. */
-export function tokenTexts(model: LlamaModel): readonly unknown[] {
-  const tokens: unknown = model.fileInfo.metadata?.tokenizer?.ggml?.tokens;
-  return Array.isArray(tokens) ? tokens : [];
+  return detokenizeAll(model, checkedTokens(model, tokens, 'tokens'));
 }
 
 /** How many tokens the model has. */

@@ -10,6 +10,7 @@ import type { LlamaModule } from './llamaLibrary';
 import { drawWithGuesses, type Guesser } from './speculation';
 import type { ResolvedSampling } from './samplingDefaults';
 import { checkedTokens } from './textPrompt';
+import { createDetokenizer } from './tokenPieces';
 
 export type Logprobs = NonNullable<AnswerPiece['logprobs']>;
 
@@ -51,10 +52,11 @@ export function choiceOptions(
   sampling: ResolvedSampling,
 ): TokenChoiceOptions {
   const { logprobs, logitBias } = params;
+  const detokenize = createDetokenizer(model, true);
   const shared: TokenChoiceOptions = {
     sampling,
     ...(logprobs === undefined ? {} : { logprobs }),
-    textOf: (token) => model.detokenize([token], true),
+    textOf: (token) => detokenize([token], []),
     isEndToken: (token) => model.isEogToken(token),
   };
   if (logitBias === undefined || logitBias.length === 0) {

@@ -1,8 +1,10 @@
-// A model's detokeniser, made cheap: where a token's text does not depend on its neighbours it is asked for once.
+// A model's detokeniser, made cheap and faithful: where a token's text does not depend on its neighbours it is asked for
+// once, and without the clean-up that llama.cpp's own detokeniser does.
 // Must not know: requests, slots.
 
 import type { LlamaModel, Token } from 'node-llama-cpp';
-import type { Detokenize } from './tokenText';
+import { TokenText, type Detokenize } from './tokenText';
+import { byteLevelText } from './byteLevelText';
 
 /**
  * Byte-pair vocabularies hold their spaces in the tokens, so that each has one text (llama-server puts its answers
@@ -14,6 +16,7 @@ export function createDetokenizer(model: LlamaModel, special = false): Detokeniz
     return (tokens, before) => model.detokenize(tokens, special, before);
   }
   const pieces = new Map<Token, string>();
+  const inFile = tokenTexts(model);
   return (tokens) => {
     if (tokens.length > 1) {
       return model.detokenize(tokens, special);
@@ -24,9 +27,32 @@ export function createDetokenizer(model: LlamaModel, special = false): Detokeniz
     }
     let piece = pieces.get(token);
     if (piece === undefined) {
-      piece = model.detokenize([token], special);
+      piece = spacedText(inFile[token]) ?? model.detokenize([token], special);
       pieces.set(token, piece);
     }
     return piece;
   };
+}
+
+/** All of them as one text. */
+export function detokenizeAll(model: LlamaModel, tokens: readonly Token[]): string {
+  if (`${model.vocabularyType}` !== 'bpe') {
+    return model.detokenize(tokens, true);
+  }
+  const text = new TokenText(createDetokenizer(model, true));
+  return tokens.map((token) => text.push(token)).join('') + text.end();
+}
+
+/** The texts of all tokens, as they stand in the model's file. */
+export function tokenTexts(model: LlamaModel): readonly unknown[] {
+  const tokens: unknown = model.fileInfo.metadata?.tokenizer?.ggml?.tokens;
+  return Array.isArray(tokens) ? tokens : [];
+}
+
+/**
+ * Of a token in which llama.cpp's clean-up (on for Llama 3's vocabulary, GPT-2's and others) takes a space away that the
+ * model meant: `cd ..` would become `cd..`. Special tokens hold no space in this form.
+ */
+function spacedText(inFile: unknown): string | undefined {
+  return typeof inFile === 'string' && /\u0120['?!.,]/.test(inFile) ? byteLevelText(inFile) : undefined;
 }

@@ -97,6 +97,16 @@ describe('endpoint and the real engine', function () {
     assert.equal(biased.choices[0]?.finish_reason, 'length');
   });
 
+  it('leaves the spaces before punctuation where the model put them', async () => {
+    const text = "find . -name x ; cd .. ; if ! a , b ? it 's France ?";
+    const { tokens } = (await ask('/tokenize', { model: 'starter', content: text })) as { tokens: number[] };
+    assert.equal(((await ask('/detokenize', { model: 'starter', tokens })) as { content: string }).content, text);
+    const mark = ((await ask('/tokenize', { model: 'starter', content: 'x ?' })) as { tokens: number[] }).tokens.at(-1)!;
+    const biased = await openai.completions.create({ model: 'starter', prompt: 'x', max_tokens: 3, temperature: 0, logit_bias: { [mark]: 100 }, logprobs: 0 });
+    assert.equal(biased.choices[0]?.text, ' ? ? ?');
+    assert.deepEqual(biased.choices[0]?.logprobs?.tokens, [' ?', ' ?', ' ?']);
+  });
+
   it('stops at a stop string and says so in Anthropic’s form', async () => {
     const whole = await openai.chat.completions.create({ model: 'starter', temperature: 0, messages: question, max_tokens: 24 });
     const words = (whole.choices[0]?.message.content ?? '').split(' ');
