@@ -3,18 +3,19 @@
 // Must not know: llama.cpp.
 
 import { open } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isJanError, JanError } from '../common/errors';
-import { checkIsLanguageModel } from '../common/gguf/describeModel';
+import { checkHasNoEmptyTensor, checkIsLanguageModel } from '../common/gguf/describeModel';
 import { invalidGguf } from '../common/gguf/byteCursor';
 import { checkCanRun, ModelFacts } from '../common/gguf/checkModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader, type GgufHeader } from '../common/gguf/readGgufHeader';
-import { parseSplitName } from '../common/gguf/splitName';
+import { parseSplitName, partNames } from '../common/gguf/splitName';
 
 export interface CheckedModelFile {
-  /** Bytes. */
+  /** Bytes, of all parts. */
   readonly size: number;
+  /** Of the first part. */
   readonly header: GgufHeader;
 }
 
@@ -23,7 +24,7 @@ export interface CheckedModelFile {
  * @throws JanError `model-file-missing`, `model-invalid`
  */
 export async function checkModelFile(path: string): Promise<CheckedModelFile> {
-  return inspect(path, (header, facts) => {
+  const checked = await inspect(path, (header, facts) => {
     checkIsLanguageModel(header);
     const named = parseSplitName(basename(path));
     if (header.split !== undefined && (named?.count !== header.split.count || named.part !== 1)) {
@@ -31,6 +32,22 @@ export async function checkModelFile(path: string): Promise<CheckedModelFile> {
     }
     checkCanRun(header, facts);
   });
+  let { size } = checked;
+  if (checked.header.split !== undefined) {
+    // llama.cpp reads the other parts as well.
+    const [, ...others] = partNames(basename(path));
+    for (const [index, name] of others.entries()) {
+      size += (await inspect(join(dirname(path), name), (header) => checkIsPart(header, index + 1, others.length + 1))).size;
+    }
+  }
+  return { ...checked, size };
+}
+
+function checkIsPart(header: GgufHeader, index: number, count: number): void {
+  checkHasNoEmptyTensor(header);
+  if (header.split?.index !== index || header.split.count !== count) {
+    throw invalidGguf(`it is not part ${index + 1} of ${count}, as its name says`);
+  }
 }
 
 /**

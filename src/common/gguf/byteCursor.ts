@@ -12,7 +12,7 @@ export interface RandomAccessReader {
 }
 
 /** Small enough that parsing what one chunk holds stays well below 8 ms. */
-const chunkBytes = 128 * 1024;
+const chunkBytes = 512 * 1024;
 
 export function invalidGguf(reason: string, details: Readonly<Record<string, unknown>> = {}): JanError {
   return new JanError(
@@ -120,6 +120,51 @@ export class ByteCursor {
   bytes(count: number): Uint8Array {
     const at = this.#advance(count);
     return new Uint8Array(this.#chunk.buffer, this.#chunk.byteOffset + at, count);
+  }
+
+  /**
+   * Passes `count` texts that each have their length before them; lists of them have hundreds of thousands.
+   * @param limit bytes of one text @param visit sees the bytes of each from `start` to `end`, valid during the call
+   */
+  async texts(count: number, limit: number, visit?: (index: number, bytes: Uint8Array, start: number, end: number) => void): Promise<void> {
+    for (let index = 0; index < count; ) {
+      await this.need(8);
+      const before = index;
+      index = this.#textsOfChunk(index, count, limit, visit);
+      if (index === before) {
+        // It goes beyond what is in memory.
+        const length = this.#chunk.getUint32(this.#position - this.#chunkOffset, true);
+        if (visit === undefined) {
+          this.skip(8 + length);
+          index++;
+        } else {
+          await this.need(8 + length);
+        }
+      }
+    }
+  }
+
+  /** Without any call for a text: this is most of the work on a header. Returns the index of the first that is not whole. */
+  #textsOfChunk(first: number, count: number, limit: number, visit?: (index: number, bytes: Uint8Array, start: number, end: number) => void): number {
+    const chunk = this.#chunk;
+    const size = chunk.byteLength;
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, size);
+    let at = this.#position - this.#chunkOffset;
+    let index = first;
+    for (; index < count && at + 8 <= size; index++) {
+      const length = chunk.getUint32(at, true);
+      if (chunk.getUint32(at + 4, true) !== 0 || length > limit) {
+        throw invalidGguf('a text in its metadata is longer than possible', { limit });
+      }
+      const end = at + 8 + length;
+      if (end > size) {
+        break;
+      }
+      visit?.(index, bytes, at + 8, end);
+      at = end;
+    }
+    this.#position = this.#chunkOffset + at;
+    return index;
   }
 
   #advance(count: number): number {

@@ -28,8 +28,10 @@ export interface MetadataVisitor extends VocabularyVisitor {
 
 /** Sees a vocabulary, which is too large to keep. */
 export interface VocabularyVisitor {
-  /** An entry of the vocabulary; the bytes are valid during the call only. */
-  token(index: number, bytes: Uint8Array): void;
+  /** How many tokens come. @throws JanError `model-invalid` when it is too many */
+  vocabulary(size: number): void;
+  /** An entry of the vocabulary: these bytes from `start` to `end`, valid during the call only. */
+  token(index: number, bytes: Uint8Array, start: number, end: number): void;
   /** What kind of token one is: llama.cpp's numbers. */
   tokenType(index: number, type: number): void;
 }
@@ -114,7 +116,9 @@ export class GgufMetadataReader {
       throw invalidGguf('a list in its metadata is longer than possible', { key: key.slice(0, 200), length });
     }
     if (this.visitor !== undefined && isString && key === 'tokenizer.ggml.tokens') {
-      await this.#visitTokens(length, this.visitor);
+      const { visitor } = this;
+      visitor.vocabulary(length);
+      await cursor.texts(length, ggufKept.stringBytes, (index, bytes, start, end) => visitor.token(index, bytes, start, end));
       return { elementType, length };
     }
     if (this.visitor !== undefined && elementType === ggufValueType.int32 && key === 'tokenizer.ggml.token_type') {
@@ -144,33 +148,7 @@ export class GgufMetadataReader {
       cursor.skip(length * elementBytes);
       return;
     }
-    for (let i = 0; i < length; i++) {
-      if (!cursor.has(8)) {
-        await cursor.need(8);
-      }
-      const bytes = cursor.length64();
-      if (bytes > ggufLimits.stringBytes) {
-        throw invalidGguf('a text in its metadata is longer than possible', { length: bytes });
-      }
-      cursor.skip(bytes);
-    }
-  }
-
-  async #visitTokens(length: number, visitor: VocabularyVisitor): Promise<void> {
-    const { cursor } = this;
-    for (let i = 0; i < length; i++) {
-      if (!cursor.has(8)) {
-        await cursor.need(8);
-      }
-      const bytes = cursor.length64();
-      if (bytes > ggufKept.stringBytes) {
-        throw invalidGguf('a token is longer than possible', { length: bytes });
-      }
-      if (!cursor.has(bytes)) {
-        await cursor.need(bytes);
-      }
-      visitor.token(i, cursor.bytes(bytes));
-    }
+    await cursor.texts(length, ggufLimits.stringBytes);
   }
 
   #keep(bytes: number): boolean {

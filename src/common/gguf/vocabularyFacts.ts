@@ -10,30 +10,50 @@ const tokenLimit = 2 ** 21;
 const byteType = 6;
 
 export class VocabularyFacts implements VocabularyVisitor {
-  /** Open addressing; 0 is free. A hash has 52 bits: two of 200 000 tokens share one by chance once in 200 000 files. */
-  #table = new Float64Array(1024);
+  /** Two numbers a place, open addressing; 0 is free. A hash has 63 bits: two tokens share one by chance in no file. */
+  #table = new Int32Array(0);
+  /** Steps past taken places that are left: real vocabularies need fewer than one a token, made-up ones could need all. */
+  #stepsLeft = 0;
   readonly #spelled = new Uint8Array(256);
   /** Those that a byte token must not be: llama.cpp reads the fourth character on. */
   readonly #short = new Set<number>();
   readonly #byteTokens: number[] = [];
-  #count = 0;
   #duplicate: number | undefined;
 
-  token(index: number, bytes: Uint8Array): void {
-    if (index >= tokenLimit) {
+  vocabulary(size: number): void {
+    if (size > tokenLimit) {
       throw invalidGguf('its vocabulary is larger than possible', { limit: tokenLimit });
     }
+    // At most half full.
+    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(size + 1) + 2));
+    this.#stepsLeft = 16 * size + 1000;
+  }
+
+  token(index: number, bytes: Uint8Array, start: number, end: number): void {
+    let one = 0x811c9dc5;
+    let two = 0;
+    let at = start;
     // llama.cpp takes a token up to its first zero character, and gives empty ones names of their own.
-    const end = bytes.indexOf(0);
-    const length = end < 0 ? bytes.length : end;
+    for (; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte === 0) {
+        break;
+      }
+      one = Math.imul(one ^ byte, 0x01000193);
+      two = Math.imul(two ^ byte, 0x5bd1e995);
+      two ^= two >>> 15;
+    }
+    const length = at - start;
     if (length < 3) {
       this.#short.add(index);
     }
-    const byte = spelledByte(bytes, length);
-    if (byte !== undefined) {
-      this.#spelled[byte] = 1;
+    if (length === 1 || length === 6) {
+      const byte = spelledByte(bytes, start, length);
+      if (byte !== undefined) {
+        this.#spelled[byte] = 1;
+      }
     }
-    if (length > 0 && !this.#add(hash(bytes, length))) {
+    if (length > 0 && !this.#add(one, two | 1)) {
       this.#duplicate ??= index;
     }
   }
@@ -63,56 +83,35 @@ export class VocabularyFacts implements VocabularyVisitor {
     return this.#spelled.every((one) => one === 1);
   }
 
-  /** False when it is there already. */
-  #add(value: number): boolean {
-    if (++this.#count * 2 > this.#table.length) {
-      const old = this.#table;
-      this.#table = new Float64Array(old.length * 4);
-      for (const one of old) {
-        if (one !== 0) {
-          this.#place(one);
-        }
-      }
-    }
-    return this.#place(value);
-  }
-
-  #place(value: number): boolean {
+  /** False when it is there already. @param two never 0 */
+  #add(one: number, two: number): boolean {
     const table = this.#table;
     const mask = table.length - 1;
-    let at = value & mask;
-    for (; table[at] !== 0; at = (at + 1) & mask) {
-      if (table[at] === value) {
+    let at = ((one ^ (two >>> 7)) << 1) & mask;
+    for (; table[at + 1] !== 0; at = (at + 2) & mask) {
+      if (table[at] === one && table[at + 1] === two) {
         return false;
       }
+      if (--this.#stepsLeft < 0) {
+        throw invalidGguf('its vocabulary takes longer to check than any real one');
+      }
     }
-    table[at] = value;
+    table[at] = one;
+    table[at + 1] = two;
     return true;
   }
 }
 
-/** 52 bits of two hashes, never 0. */
-function hash(bytes: Uint8Array, length: number): number {
-  let one = 0x811c9dc5;
-  let two = length + 1;
-  for (let i = 0; i < length; i++) {
-    one = Math.imul(one ^ bytes[i]!, 0x01000193);
-    two = Math.imul(two ^ bytes[i]!, 0x5bd1e995);
-    two ^= two >>> 15;
-  }
-  return (two >>> 12) * 0x1_0000_0000 + (one >>> 0) + 1;
-}
-
-function spelledByte(bytes: Uint8Array, length: number): number | undefined {
+function spelledByte(bytes: Uint8Array, start: number, length: number): number | undefined {
   if (length === 1) {
-    return bytes[0];
+    return bytes[start];
   }
   // <0x41>, as llama.cpp writes it: capital letters.
-  if (length !== 6 || bytes[0] !== 0x3c || bytes[1] !== 0x30 || bytes[2] !== 0x78 || bytes[5] !== 0x3e) {
+  if (bytes[start] !== 0x3c || bytes[start + 1] !== 0x30 || bytes[start + 2] !== 0x78 || bytes[start + 5] !== 0x3e) {
     return undefined;
   }
-  const high = hexDigit(bytes[3]!);
-  const low = hexDigit(bytes[4]!);
+  const high = hexDigit(bytes[start + 3]!);
+  const low = hexDigit(bytes[start + 4]!);
   return high === undefined || low === undefined ? undefined : high * 16 + low;
 }
 

@@ -130,4 +130,37 @@ describe('checkCanRun', () => {
     console.log(`      ${Math.round((user + system) / 1000)} ms with the making of the file`);
     await assert.rejects(check({ tokens: [...tokens, tokens[149_999]!] }), /twice/);
   });
+
+  it('tells tokens apart that are longer than what is read at once', async () => {
+    const tokens = Array.from({ length: 12 }, (_, index) => 'x'.repeat(200_000) + String(index));
+    await check({ tokens });
+    await assert.rejects(check({ tokens: [...tokens, tokens[3]!] }), /twice/);
+    await assert.rejects(check({ tokens: ['x'.repeat(300_000)] }), /longer than possible/);
+  });
+
+  it('gives up on a vocabulary that was made to take long: all its tokens fall on one place', async () => {
+    const count = 600;
+    const places = 2 ** Math.ceil(Math.log2(count + 1) + 1);
+    const tokens: string[] = [];
+    for (let index = 0; tokens.length < count; index++) {
+      const token = index.toString(36);
+      if (placeOf(token) % places === 0) {
+        tokens.push(token);
+      }
+    }
+    await assert.rejects(check({ tokens }), /takes longer to check/);
+    await check({ tokens: tokens.slice(0, 20) });
+  });
 });
+
+/** Where vocabularyFacts.ts looks first for a token: as an attacker would know it. */
+function placeOf(token: string): number {
+  let one = 0x811c9dc5;
+  let two = 0;
+  for (const byte of Buffer.from(token)) {
+    one = Math.imul(one ^ byte, 0x01000193);
+    two = Math.imul(two ^ byte, 0x5bd1e995);
+    two ^= two >>> 15;
+  }
+  return (one ^ ((two | 1) >>> 7)) >>> 0;
+}
