@@ -1,7 +1,7 @@
 // One answer of a model, in no API's form: its chunks handed on, or gathered; and the stream they are sent in.
 // Must not know: any API's form, backends.
 
-import type { CallOptions, ChatChunk, TokenLogprob, TokenUsage, ToolCall } from '../api/jan';
+import type { CallOptions, ChatChunk, Timings, TokenLogprob, TokenUsage, ToolCall } from '../api/jan';
 import { JanError } from '../common/errors';
 import { EventStream, type Exchange } from './exchange';
 import { toHttpError, type HttpError } from './httpError';
@@ -19,6 +19,7 @@ export interface Answer {
   readonly finishReason: FinishReason;
   readonly stopString: string | undefined;
   readonly usage: TokenUsage | undefined;
+  readonly timings: Timings | undefined;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool-calls';
@@ -43,7 +44,7 @@ export async function eachChunk(
         response.setHeader('X-Jan-Dropped-Messages', String(chunk.droppedMessages));
       }
       if (chunk.usage !== undefined) {
-        metrics.countTokens(chunk.usage);
+        metrics.countTokens(chunk.usage, chunk.timings);
       }
       const caughtUp = use(chunk);
       if (caughtUp !== undefined) {
@@ -102,6 +103,7 @@ export async function gatherAnswer(exchange: Exchange, services: RouteServices, 
     finishReason: finishReasonOf(last, toolCalls.length > 0),
     stopString: last.stopString,
     usage: last.usage,
+    timings: last.timings,
   };
 }
 

@@ -4,11 +4,12 @@
 
 import { randomUUID } from 'node:crypto';
 import type { ChatChunk, ChatRequest } from '../api/jan';
-import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, type Generate } from './answer';
+import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, orGone, streamEvents, type Generate } from './answer';
 import { parseChatRequest } from './chatRequest';
 import { sendJson, type Exchange } from './exchange';
 import { toWireCall, toWireFinish, toWireLogprobs, toWireUsage } from './openaiForm';
 import { parseJson } from './requestBody';
+import { toWireTimings } from './timings';
 import type { RouteServices } from './routes';
 
 export async function answerChatCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
@@ -31,6 +32,13 @@ export async function answerChatCompletion(exchange: Exchange, services: RouteSe
     },
     (failure) => `event: error\ndata: ${JSON.stringify(failure.toWire())}\n\n`,
   );
+}
+
+/** How long the prompt would be. Source of the form: llama-server. */
+export async function answerInputTokens({ body, response, signal }: Exchange, { api }: RouteServices): Promise<void> {
+  const { request } = parseChatRequest(parseJson(body));
+  const { tokens } = await orGone(signal, () => api.inference.countTokens(request, { signal }));
+  sendJson(response, 200, { object: 'response.input_tokens', input_tokens: tokens });
 }
 
 async function sendAnswer(exchange: Exchange, services: RouteServices, request: ChatRequest, generate: Generate): Promise<void> {
@@ -56,6 +64,7 @@ async function sendAnswer(exchange: Exchange, services: RouteServices, request: 
       },
     ],
     usage: answer.usage && toWireUsage(answer.usage),
+    timings: answer.usage && answer.timings && toWireTimings(answer.usage, answer.timings),
   });
 }
 
@@ -109,7 +118,8 @@ class ChunkWriter {
     events += this.#event('{}', `"${toWireFinish(finishReasonOf(this.#last, this.#hasCalls))}"`);
     if (this.includeUsage && this.#last.usage !== undefined) {
       const usage = JSON.stringify(toWireUsage(this.#last.usage));
-      events += `${this.#head.replace('"usage":null,', `"usage":${usage},`)}[]}\n\n`;
+      const timings = this.#last.timings === undefined ? '' : `,"timings":${JSON.stringify(toWireTimings(this.#last.usage, this.#last.timings))}`;
+      events += `${this.#head.replace('"usage":null,', `"usage":${usage},`)}[]${timings}}\n\n`;
     }
     return `${events}data: [DONE]\n\n`;
   }

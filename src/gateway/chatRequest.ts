@@ -49,6 +49,7 @@ export const generationEntries = {
   min_p: numberIn(0, 1),
   seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
   max_tokens: integerIn(1, int32Max),
+  n_predict: integerIn(-1, int32Max),
   stop: stopField,
   frequency_penalty: numberIn(-2, 2),
   presence_penalty: numberIn(-2, 2),
@@ -118,7 +119,7 @@ const schema = v.object(
 
 type Body = v.InferOutput<typeof schema>;
 
-export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt'];
+export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt', 'id_slot', 'timings_per_token'];
 
 const form: Form<typeof schema> = {
   schema,
@@ -187,7 +188,7 @@ export function streamingOf({ stream, stream_options: options }: GenerationField
 }
 
 /** One of three ways to say which form the answer must have. */
-export function formatOf({ grammar, json_schema: bare }: GenerationFields, format: ResponseFormat | undefined): ResponseFormat | undefined {
+export function formatOf({ grammar, json_schema: bare }: Pick<GenerationFields, 'grammar' | 'json_schema'>, format: ResponseFormat | undefined): ResponseFormat | undefined {
   if ([grammar, bare, format].filter((way) => way !== undefined).length > 1) {
     throw refused(grammar === undefined ? 'json_schema' : 'grammar', 'must not be sent beside another form for the answer');
   }
@@ -249,9 +250,18 @@ function toToolCall(call: unknown, param: string): ToolCall {
   };
 }
 
-function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body): number | undefined {
+function maxTokensOf({ max_completion_tokens: newer, ...fields }: Body): number | undefined {
+  const older = limitOf(fields);
   if (older !== undefined && newer !== undefined && older !== newer) {
     throw refused('max_completion_tokens', 'must not differ from max_tokens; send one of them');
   }
   return newer ?? older;
+}
+
+/** llama-server's name for it, where −1 stands for no limit, and the common one, which is asked first. */
+export function limitOf({ max_tokens: limit, n_predict: native }: Pick<GenerationFields, 'max_tokens' | 'n_predict'>): number | undefined {
+  if (native === 0) {
+    throw refused('n_predict', 'must be a number above 0, or -1 for no limit');
+  }
+  return limit ?? (native === -1 ? undefined : native);
 }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import type { ChatChunk, CompletionRequest, TokenLogprob, TokenUsage } from '../api/jan';
 import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, type Answer, type Generate } from './answer';
-import { formatOf, generationEntries, generationOf, harmlessFields, streamingOf } from './chatRequest';
+import { formatOf, generationEntries, generationOf, harmlessFields, limitOf, streamingOf } from './chatRequest';
 import { sendJson, type Exchange } from './exchange';
 import { int32Max, integer, integerIn, isEmpty, readForm, text, type Form } from './fields';
 import { finiteLogprob, toWireFinish, toWireUsage } from './openaiForm';
@@ -56,7 +56,7 @@ export function parseCompletionRequest(body: unknown): ParsedCompletion {
   const fields = readForm(form, body);
   const common = {
     ...generationOf(fields),
-    maxTokens: fields.max_tokens,
+    maxTokens: limitOf(fields),
     suffix: fields.suffix === '' ? undefined : fields.suffix,
     logprobs: fields.logprobs,
     responseFormat: formatOf(fields, undefined),

@@ -1,11 +1,11 @@
-// POST /v1/embeddings and /v1/rerank: texts as vectors, documents by their worth for a query.
-// Source of the forms: OpenAI API reference, "Create embeddings"; Jina's reranker API, as llama-server has it.
+// POST /v1/embeddings: texts as vectors. Source of the form: OpenAI API reference, "Create embeddings".
 // Must not know: sockets below the exchange, backends.
 
 import * as v from 'valibot';
 import { orGone } from './answer';
 import { sendJson, type Exchange } from './exchange';
-import { flag, integerIn, isObject, modelField, readForm, refused, stringAt, text, unsupported, type Form } from './fields';
+import { modelField, readForm, refused, stringAt, unsupported, type Form } from './fields';
+import { promptUsage } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
 
@@ -32,7 +32,7 @@ export async function answerEmbeddings(exchange: Exchange, { api, metrics }: Rou
   const result = await orGone(exchange.signal, () => api.inference.createEmbeddings(request, { signal: exchange.signal }));
   metrics.countTokens(result.usage);
   const data = result.embeddings.map((vector, index) => ({ object: 'embedding', index, embedding: encoding === 'base64' ? toBase64(vector) : vector }));
-  sendJson(exchange.response, 200, { object: 'list', data, model: result.modelId, usage: usageOf(result.usage.promptTokens) });
+  sendJson(exchange.response, 200, { object: 'list', data, model: result.modelId, usage: promptUsage(result.usage.promptTokens) });
 }
 
 /** Little-endian 32-bit floats. */
@@ -53,38 +53,4 @@ function textsOf(input: unknown): readonly string[] {
     }
     return stringAt(one, `input[${index}]`);
   });
-}
-
-const rerankSchema = v.object(
-  {
-    model: modelField,
-    query: text(),
-    documents: v.pipe(
-      v.array(v.unknown(), 'must be an array of texts'),
-      v.minLength(1, 'must hold at least one document'),
-      v.maxLength(1000, 'must hold at most 1000 documents'),
-    ),
-    top_n: integerIn(1, 1000),
-    return_documents: flag,
-  },
-  'must be a JSON object',
-);
-const rerankForm: Form<typeof rerankSchema> = { schema: rerankSchema, ignored: new Set(['user']), neutral: {} };
-
-export async function answerRerank(exchange: Exchange, { api, metrics }: RouteServices): Promise<void> {
-  const fields = readForm(rerankForm, parseJson(exchange.body));
-  const documents = fields.documents.map((one, index) => stringAt(isObject(one) ? one['text'] : one, `documents[${index}]`));
-  const request = { modelId: fields.model || undefined, query: fields.query, documents, topN: fields.top_n };
-  const result = await orGone(exchange.signal, () => api.inference.rerankDocuments(request, { signal: exchange.signal }));
-  metrics.countTokens(result.usage);
-  const results = result.results.map(({ index, score }) => ({
-    index,
-    relevance_score: score,
-    ...(fields.return_documents === true ? { document: { text: documents[index] } } : {}),
-  }));
-  sendJson(exchange.response, 200, { object: 'list', model: result.modelId, results, usage: usageOf(result.usage.promptTokens) });
-}
-
-function usageOf(promptTokens: number): unknown {
-  return { prompt_tokens: promptTokens, total_tokens: promptTokens };
 }

@@ -2,7 +2,7 @@
 // `{type: 'error', error: {type, message}}`. Source of the forms: OpenAI API reference, "Errors"; Anthropic API, "Errors".
 // Must not know: routes, sockets.
 
-import { isJanError, type JanErrorCode } from '../common/errors';
+import { isJanError, type JanError, type JanErrorCode } from '../common/errors';
 
 export interface WireError {
   readonly error: {
@@ -10,6 +10,9 @@ export interface WireError {
     readonly type: string;
     readonly param: string | null;
     readonly code: string | null;
+    /** llama-server's: the prompt was too long. */
+    readonly n_prompt_tokens?: number;
+    readonly n_ctx?: number;
   };
 }
 
@@ -18,6 +21,8 @@ export interface HttpErrorOptions {
   /** The field of the request that is at fault, e.g. `messages[0].content`. */
   readonly param?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** More to say about it in the answer. */
+  readonly more?: Pick<WireError['error'], 'n_prompt_tokens' | 'n_ctx'>;
 }
 
 /** A failure with its HTTP status; `message` is sent to the client. */
@@ -26,6 +31,7 @@ export class HttpError extends Error {
   readonly code: string | null;
   readonly param: string | null;
   readonly headers: Readonly<Record<string, string>>;
+  readonly more: NonNullable<HttpErrorOptions['more']>;
 
   constructor(
     readonly status: number,
@@ -36,10 +42,11 @@ export class HttpError extends Error {
     this.code = options.code ?? null;
     this.param = options.param ?? null;
     this.headers = options.headers ?? {};
+    this.more = options.more ?? {};
   }
 
   toWire(): WireError {
-    return { error: { message: this.message, type: typeOfStatus(this.status), param: this.param, code: this.code } };
+    return { error: { message: this.message, type: typeOfStatus(this.status), param: this.param, code: this.code, ...this.more } };
   }
 }
 
@@ -80,9 +87,16 @@ export function toHttpError(error: unknown): HttpError {
   if (isJanError(error)) {
     const code = wireCodes[error.code] ?? error.code.replaceAll('-', '_');
     const param = error.code === 'model-not-found' ? 'model' : undefined;
-    return new HttpError(statuses[error.code] ?? 500, error.message, { code, param });
+    return new HttpError(statuses[error.code] ?? 500, error.message, { code, param, more: lengthsOf(error) });
   }
   return new HttpError(500, 'Jan failed to answer this request. Its log (output channel "Jan") says why.', { code: 'internal' });
+}
+
+function lengthsOf({ code, details }: JanError): HttpErrorOptions['more'] {
+  const { promptTokens, contextLength } = (details ?? {}) as { promptTokens?: unknown; contextLength?: unknown };
+  return code === 'context-overflow' && typeof promptTokens === 'number' && typeof contextLength === 'number'
+    ? { n_prompt_tokens: promptTokens, n_ctx: contextLength }
+    : undefined;
 }
 
 /** The same failure in Anthropic's form. */

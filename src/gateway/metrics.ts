@@ -1,7 +1,8 @@
 // What the endpoint did since it opened, as Prometheus text. Source of the form: Prometheus, "Exposition formats"; the
 // names `llamacpp:…` are llama-server's, so that dashboards made for it work. Must not know: routes, sockets.
 
-import type { TokenUsage } from '../api/jan';
+import type { Timings, TokenUsage } from '../api/jan';
+import { decodingMs } from './timings';
 
 export interface QueueState {
   readonly active: number;
@@ -9,9 +10,11 @@ export interface QueueState {
 }
 
 export class GatewayMetrics {
-  #promptTokens = 0;
+  #readTokens = 0;
+  #readMs = 0;
   #cachedTokens = 0;
   #generatedTokens = 0;
+  #generatingMs = 0;
   readonly #answers = new Map<number, number>();
   #queue: () => QueueState = () => ({ active: 0, waiting: 0 });
 
@@ -23,10 +26,12 @@ export class GatewayMetrics {
     this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1);
   }
 
-  countTokens({ promptTokens, completionTokens, cachedTokens }: TokenUsage): void {
-    this.#promptTokens += promptTokens;
+  countTokens({ promptTokens, completionTokens, cachedTokens = 0 }: TokenUsage, timings: Timings = {}): void {
+    this.#readTokens += promptTokens - cachedTokens;
+    this.#readMs += timings.firstTokenMs ?? 0;
+    this.#cachedTokens += cachedTokens;
     this.#generatedTokens += completionTokens;
-    this.#cachedTokens += cachedTokens ?? 0;
+    this.#generatingMs += decodingMs(completionTokens, timings.tokensPerSecond);
   }
 
   /** No text of any request, no model's name, no token: numbers only. */
@@ -34,11 +39,13 @@ export class GatewayMetrics {
     const { active, waiting } = this.#queue();
     const answers = [...this.#answers].sort(([a], [b]) => a - b).map(([status, count]) => [`{status="${status}"}`, count] as const);
     return [
-      series('llamacpp:prompt_tokens_total', 'counter', 'Prompt tokens of the answers given.', [['', this.#promptTokens]]),
+      series('llamacpp:prompt_tokens_total', 'counter', 'Prompt tokens that were read.', [['', this.#readTokens]]),
+      series('llamacpp:prompt_tokens_cached_total', 'counter', 'Prompt tokens that needed no computing.', [['', this.#cachedTokens]]),
+      series('llamacpp:prompt_seconds_total', 'counter', 'Time to the first tokens of the answers.', [['', this.#readMs / 1000]]),
       series('llamacpp:tokens_predicted_total', 'counter', 'Tokens generated.', [['', this.#generatedTokens]]),
+      series('llamacpp:tokens_predicted_seconds_total', 'counter', 'Time from the first to the last tokens of the answers.', [['', this.#generatingMs / 1000]]),
       series('llamacpp:requests_processing', 'gauge', 'Requests that are being answered.', [['', active]]),
       series('llamacpp:requests_deferred', 'gauge', 'Requests that wait for their turn.', [['', waiting]]),
-      series('jan_prompt_tokens_cached_total', 'counter', 'Prompt tokens that needed no computing.', [['', this.#cachedTokens]]),
       series('jan_http_responses_total', 'counter', 'Answers by HTTP status.', answers),
     ].join('');
   }

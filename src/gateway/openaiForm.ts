@@ -13,6 +13,11 @@ export function toWireUsage({ promptTokens, completionTokens, cachedTokens }: To
   };
 }
 
+/** Of what reads and writes nothing. */
+export function promptUsage(promptTokens: number): unknown {
+  return { prompt_tokens: promptTokens, total_tokens: promptTokens };
+}
+
 export function toWireFinish(reason: FinishReason): 'stop' | 'length' | 'tool_calls' {
   return reason === 'tool-calls' ? 'tool_calls' : reason;
 }

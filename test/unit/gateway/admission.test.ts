@@ -16,18 +16,26 @@ const messages = [{ role: 'user', content: 'x' }];
 /** A body for each path, so that every allowed request reaches its handler and the service behind it. */
 const bodies: Readonly<Record<string, unknown>> = {
   '/v1/chat/completions': { messages },
+  '/chat/completions': { messages },
+  '/v1/chat/completions/input_tokens': { messages },
+  '/chat/completions/input_tokens': { messages },
   '/v1/completions': { prompt: 'x' },
+  '/completion': { prompt: 'x' },
+  '/completions': { prompt: 'x' },
   '/v1/embeddings': { input: 'x' },
   '/v1/rerank': { query: 'x', documents: ['x'] },
   '/rerank': { query: 'x', documents: ['x'] },
+  '/v1/reranking': { query: 'x', documents: ['x'] },
+  '/reranking': { query: 'x', documents: ['x'] },
   '/v1/responses': { input: 'x' },
+  '/responses': { input: 'x' },
   '/v1/messages': { max_tokens: 5, messages },
   '/v1/messages/count_tokens': { messages },
   '/tokenize': { content: 'x' },
   '/detokenize': { tokens: [65] },
   '/apply-template': { messages },
 };
-const readPathsWithCalls = ['/v1/models', '/v1/models/test/echo', '/health/../v1/models'];
+const readPathsWithCalls = ['/v1/models', '/models', '/v1/models/test/echo', '/health/../v1/models'];
 
 interface Combination {
   readonly target: string;
@@ -86,7 +94,7 @@ describe('gateway admission', () => {
     const token = echoCore.endpoint.token;
     const routes = createRoutes({ api: echoCore.core.api('test'), log: nullLogger, limits: defaultGatewayLimits, metrics: new GatewayMetrics() });
     const paths = [...new Set(routes.routes.map((route) => route.path.replace(/:[^/]+$/, 'test/echo')))];
-    const known = [...Object.keys(bodies), '/health', '/metrics', '/v1/models', '/v1/models/test/echo'];
+    const known = [...Object.keys(bodies), '/health', '/metrics', '/v1/models', '/models', '/v1/models/test/echo'];
     assert.deepEqual([...paths].sort(), known.sort(), 'a new route wants a body here, so that it is tried');
     const targets = [...paths, '/health/../v1/models', '/unknown'];
     const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];

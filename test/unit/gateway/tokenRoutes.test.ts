@@ -14,6 +14,7 @@ describe('tokens, templates and metrics', () => {
   it('turns text into tokens and back, and a chat into a prompt', async () => {
     assert.deepEqual(await ask('/tokenize', { content: 'Hi', add_special: true }), { tokens: [1, 72, 105] });
     assert.deepEqual(await ask('/tokenize', { content: '' }), { tokens: [] });
+    assert.deepEqual(await ask('/tokenize', { content: 'aba', with_pieces: true }), { tokens: ['a', 'b', 'a'].map((piece) => ({ id: piece.charCodeAt(0), piece })) });
     assert.deepEqual(await ask('/detokenize', { tokens: [72, 105] }), { content: 'Hi' });
     assert.deepEqual(await ask('/apply-template', { messages: [{ role: 'user', content: 'x' }] }), { prompt: '<user>x' });
   });
@@ -21,7 +22,7 @@ describe('tokens, templates and metrics', () => {
   it('refuses by name', async () => {
     const cases: [string, unknown, string][] = [
       ['/tokenize', {}, 'content'],
-      ['/tokenize', { content: 'x', with_pieces: true }, 'with_pieces'],
+      ['/tokenize', { content: 'x', with_pieces: 1 }, 'with_pieces'],
       ['/detokenize', { tokens: [-1] }, 'tokens[0]'],
       ['/detokenize', { tokens: 'x' }, 'tokens'],
       ['/apply-template', { messages: [] }, 'messages'],
@@ -39,9 +40,9 @@ describe('tokens, templates and metrics', () => {
     assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     const text = await response.text();
     const expected = [
-      'llamacpp:prompt_tokens_total 3',
+      'llamacpp:prompt_tokens_total 2',
       'llamacpp:tokens_predicted_total 2',
-      'jan_prompt_tokens_cached_total 1',
+      'llamacpp:prompt_tokens_cached_total 1',
       'llamacpp:requests_processing 0',
       'jan_http_responses_total{status="200"} 1',
       'jan_http_responses_total{status="400"} 1',

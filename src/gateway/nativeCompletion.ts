@@ -1,0 +1,143 @@
+// POST /completion (and /completions): a text continued, in llama-server's own form, for the tools that were made for it.
+// Source of the form: llama-server's README, "POST /completion". Must not know: sockets below the exchange, backends.
+
+import type { ChatChunk, CompletionRequest, TokenLogprob, TokenUsage } from '../api/jan';
+import { eachChunk, finishReasonOf, gatherAnswer, orGone, streamEvents, type Answer, type Generate } from './answer';
+import { sendJson, type Exchange } from './exchange';
+import { isObject } from './fields';
+import { parseNativeRequest, type NativePrompt, type NativeRequest } from './nativeRequest';
+import { finiteLogprob } from './openaiForm';
+import { parseJson } from './requestBody';
+import type { RouteServices } from './routes';
+import { toWireTimings } from './timings';
+
+export async function answerNativeCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
+  const native = parseNativeRequest(parseJson(exchange.body));
+  const requests = await orGone(exchange.signal, () => completed(native, exchange, services));
+  const generate = (request: CompletionRequest): Generate => (options) => services.api.inference.createCompletion(request, options);
+
+  if (!native.stream) {
+    const answers: unknown[] = [];
+    for (const [index, request] of requests.entries()) {
+      const answer = await gatherAnswer(exchange, services, generate(request));
+      answers.push(chosen(lastOf(native, index, answer, await textOf(request, exchange, services)), native.fields));
+    }
+    sendJson(exchange.response, 200, native.isList ? answers : answers[0]);
+    return;
+  }
+
+  await streamEvents(
+    exchange,
+    services,
+    async (write) => {
+      for (const [index, request] of requests.entries()) {
+        const said: { text: string; modelId?: string; last: ChatChunk } = { text: '', last: {} };
+        await eachChunk(exchange, services, generate(request), (chunk) => {
+          said.modelId = chunk.modelId ?? said.modelId;
+          said.last = chunk;
+          said.text += chunk.text ?? '';
+          const events = piecesOf(chunk).map((piece) => event({ index, ...pieceOf(native, piece) }));
+          return events.length === 0 ? undefined : write(events.join(''));
+        });
+        const { last } = said;
+        const answer = { ...last, modelId: said.modelId, text: said.text, logprobs: [], finishReason: finishReasonOf(last, false) };
+        const whole = lastOf(native, index, answer, await textOf(request, exchange, services));
+        await write(event(chosen({ ...whole, content: '', tokens: [], completion_probabilities: undefined }, native.fields)));
+      }
+    },
+    (failure) => `event: error\ndata: ${JSON.stringify(failure.toWire())}\n\n`,
+  );
+}
+
+/** With what only the model knows: the tokens of the texts among tokens, and of those with a bias. */
+async function completed({ prompts, bias, request }: NativeRequest, { signal }: Exchange, { api }: RouteServices): Promise<readonly CompletionRequest[]> {
+  const tokenize = (text: string, addSpecial: boolean, special: boolean): Promise<readonly number[]> =>
+    api.inference.tokenize({ modelId: request.modelId, text, special, addSpecial }, { signal });
+  const logitBias: Record<string, number> = {};
+  for (const [what, value] of bias) {
+    for (const token of typeof what === 'number' ? [what] : await tokenize(what, false, false)) {
+      logitBias[token] = value;
+    }
+  }
+  const tokensOf = async (prompt: NativePrompt): Promise<string | readonly number[]> => {
+    if (typeof prompt === 'string') {
+      return prompt;
+    }
+    const tokens: number[] = [];
+    for (const [index, part] of prompt.entries()) {
+      for (const token of typeof part === 'number' ? [part] : await tokenize(part, index === 0, true)) {
+        tokens.push(token);
+      }
+    }
+    return tokens;
+  };
+  const completions: CompletionRequest[] = [];
+  for (const prompt of prompts) {
+    completions.push({ ...request, prompt: await tokensOf(prompt), logitBias: bias.length === 0 ? undefined : logitBias });
+  }
+  return completions;
+}
+
+async function textOf({ prompt, modelId }: CompletionRequest, { signal }: Exchange, { api }: RouteServices): Promise<string> {
+  return typeof prompt === 'string' ? prompt : orGone(signal, () => api.inference.detokenize({ modelId, tokens: prompt }, { signal }));
+}
+
+type Whole = Pick<Answer, 'modelId' | 'text' | 'logprobs' | 'finishReason'> & Pick<ChatChunk, 'stopString' | 'usage' | 'timings'>;
+
+/** What the model's own settings decide is not known here: the settings are those that the request states. */
+function lastOf(native: NativeRequest, index: number, answer: Whole, prompt: string): Readonly<Record<string, unknown>> {
+  const usage: TokenUsage = answer.usage ?? { promptTokens: 0, completionTokens: 0 };
+  return {
+    index,
+    ...pieceOf(native, { text: answer.text, logprobs: answer.logprobs }),
+    stop: true,
+    model: answer.modelId ?? native.request.modelId ?? '',
+    tokens_predicted: usage.completionTokens,
+    tokens_evaluated: usage.promptTokens,
+    tokens_cached: usage.promptTokens + usage.completionTokens,
+    generation_settings: native.said,
+    prompt,
+    has_new_line: answer.text.includes('\n'),
+    truncated: false,
+    stop_type: answer.finishReason === 'length' ? 'limit' : answer.stopString === undefined ? 'eos' : 'word',
+    stopping_word: answer.stopString ?? '',
+    timings: toWireTimings(usage, answer.timings ?? {}),
+  };
+}
+
+type Piece = { readonly text: string; readonly logprobs: readonly TokenLogprob[] };
+
+/** Tokens that came together, told one by one where their texts are known to be the text. */
+function piecesOf({ text = '', logprobs = [] }: ChatChunk): readonly Piece[] {
+  if (logprobs.length > 1 && logprobs.map((token) => token.text).join('') === text) {
+    return logprobs.map((token) => ({ text: token.text, logprobs: [token] }));
+  }
+  return text === '' && logprobs.length === 0 ? [] : [{ text, logprobs }];
+}
+
+function pieceOf({ probabilities, returnTokens }: NativeRequest, { text, logprobs }: Piece): Readonly<Record<string, unknown>> {
+  return {
+    content: text,
+    tokens: returnTokens ? logprobs.map(({ token }) => token) : [],
+    stop: false,
+    ...(probabilities === undefined ? {} : { completion_probabilities: logprobs.map((token) => ({ ...toWireToken(token), top_logprobs: token.top.map(toWireToken) })) }),
+  };
+}
+
+function toWireToken({ token, text, logprob }: Omit<TokenLogprob, 'top'>): object {
+  return { id: token, token: text, bytes: [...Buffer.from(text)], logprob: finiteLogprob(logprob) };
+}
+
+/** Paths such as `generation_settings/n_predict`, each under its own name. */
+function chosen(whole: Readonly<Record<string, unknown>>, fields: readonly string[]): Readonly<Record<string, unknown>> {
+  if (fields.length === 0) {
+    return whole;
+  }
+  const valueAt = (path: string): unknown =>
+    path.split('/').reduce<unknown>((value, name) => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined), whole);
+  return Object.fromEntries(fields.map((path) => [path, valueAt(path)]));
+}
+
+function event(value: Readonly<Record<string, unknown>>): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}

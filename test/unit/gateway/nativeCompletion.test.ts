@@ -1,0 +1,106 @@
+// llama-server's own form of a completion, and its other names of routes.
+
+import assert from 'node:assert/strict';
+import type { ChatChunk } from '../../../src/api/jan';
+import { post } from './dialects';
+import { createEchoCore, type EchoCore } from './echoCore';
+
+type Native = Readonly<Record<string, unknown>>;
+
+describe('native completions', () => {
+  let echoCore: EchoCore;
+  afterEach(() => echoCore.dispose());
+
+  const ask = async (body: unknown, path = '/completion'): Promise<Native> => (await (await post(echoCore, path, body)).json()) as Native;
+  const stream = async (body: object): Promise<Native[]> => {
+    const text = await (await post(echoCore, '/completion', { ...body, stream: true })).text();
+    return text.split('\n\n').filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)) as Native);
+  };
+
+  it('continues a text, with what became of it', async () => {
+    echoCore = await createEchoCore();
+    for (const path of ['/completion', '/completions']) {
+      const answer = await ask({ prompt: 'a b', n_predict: 5, seed: -1, stop: ['!'], cache_prompt: true, id_slot: 0 }, path);
+      const { content, stop, stop_type, stopping_word, truncated, has_new_line, prompt, tokens, tokens_predicted, tokens_evaluated, model } = answer;
+      assert.deepEqual([content, stop, stop_type, stopping_word, truncated, has_new_line, prompt, tokens], ['a b', true, 'eos', '', false, false, 'a b', []]);
+      assert.deepEqual([tokens_predicted, tokens_evaluated, model], [2, 3, 'test/echo']);
+      assert.deepEqual(echoCore.requests.at(-1)?.seed, undefined);
+    }
+    assert.deepEqual([echoCore.requests[0]?.stop, echoCore.requests[0]?.maxTokens], [['!'], 5]);
+  });
+
+  it('takes tokens, texts among tokens, and lists of prompts', async () => {
+    echoCore = await createEchoCore();
+    assert.equal((await ask({ prompt: [72, 105] })).content, 'Hi');
+    assert.equal((await ask({ prompt: [72, 'i ', 97, 'b'] })).content, 'Hi ab');
+    assert.equal((await ask({ prompt: [72, 'i '] })).prompt, 'Hi ');
+    assert.equal((await ask({ prompt: { prompt_string: 'x' } })).content, 'x');
+    const several = (await ask({ prompt: ['a', [98], { prompt_string: 'c' }] })) as unknown as readonly Native[];
+    assert.deepEqual(several.map(({ index, content }) => [index, content]), [[0, 'a'], [1, 'b'], [2, 'c']]);
+  });
+
+  it('takes bias by token and by text, in both forms', async () => {
+    echoCore = await createEchoCore();
+    await ask({ prompt: 'x', logit_bias: [[72, 1.5], ['ab', false]] });
+    await ask({ prompt: 'x', logit_bias: { 72: 1.5, ab: -100 } });
+    for (const { logitBias } of echoCore.requests) {
+      assert.deepEqual(logitBias, { 72: 1.5, 97: -100, 98: -100 });
+    }
+  });
+
+  it('tells probabilities, tokens, the stop that was met, and times', async () => {
+    const logprobs = ['a', ' b'].map((text, index) => ({ token: 10 + index, text, logprob: -0.5, top: [{ token: 10 + index, text, logprob: -0.5 }] }));
+    const answer = async function* (): AsyncGenerator<ChatChunk> {
+      yield { text: 'a b', logprobs, modelId: 'test/echo' };
+      yield { finishReason: 'stop', stopString: '!', usage: { promptTokens: 5, completionTokens: 2, cachedTokens: 1 }, timings: { firstTokenMs: 8, totalMs: 18, tokensPerSecond: 100 } };
+    };
+    echoCore = await createEchoCore({ answer });
+    const whole = await ask({ prompt: 'x', n_probs: 1, return_tokens: true });
+    assert.equal(echoCore.requests[0]?.logprobs, 1);
+    assert.deepEqual(whole.tokens, [10, 11]);
+    assert.deepEqual((whole.completion_probabilities as unknown[])[1], { id: 11, token: ' b', bytes: [32, 98], logprob: -0.5, top_logprobs: [{ id: 11, token: ' b', bytes: [32, 98], logprob: -0.5 }] });
+    assert.deepEqual([whole.stop_type, whole.stopping_word], ['word', '!']);
+    assert.deepEqual(whole.timings, {
+      cache_n: 1, prompt_n: 4, prompt_ms: 8, prompt_per_token_ms: 2, prompt_per_second: 500,
+      predicted_n: 2, predicted_ms: 10, predicted_per_token_ms: 10, predicted_per_second: 100,
+    });
+    const events = await stream({ prompt: 'x', n_probs: 1 });
+    assert.deepEqual(events.map(({ content, stop }) => [content, stop]), [['a', false], [' b', false], ['', true]]);
+    assert.ok(events.slice(0, 2).every((event) => (event.completion_probabilities as unknown[]).length === 1));
+    assert.equal(events[2]!.completion_probabilities, undefined);
+  });
+
+  it('gives only the fields that were asked for', async () => {
+    echoCore = await createEchoCore();
+    const answer = await ask({ prompt: 'a b', n_predict: 7, response_fields: ['content', 'generation_settings/n_predict', '__proto__/x', 'nothing'] });
+    assert.deepEqual(answer, { content: 'a b', 'generation_settings/n_predict': 7 });
+  });
+
+  it('refuses what it would ignore, by name', async () => {
+    echoCore = await createEchoCore();
+    const cases: [string, unknown][] = [
+      ['ignore_eos', true], ['post_sampling_probs', true], ['return_progress', true], ['mirostat', 2], ['lora', [{ id: 0, scale: 1 }]], ['n_predict', 0], ['n_predict', 1.5],
+      ['logit_bias', [[1]]], ['logit_bias', 'x'], ['prompt', 5], ['prompt', []], ['prompt', [-1]], ['prompt', { prompt_string: 'x', multimodal_data: ['x'] }],
+      ['response_fields', 'x'], ['n_probs', 21], ['seed', -2],
+    ];
+    for (const [field, value] of cases) {
+      const response = await post(echoCore, '/completion', { prompt: 'x', [field]: value });
+      const { error } = (await response.json()) as { error: { param: string } };
+      assert.deepEqual([response.status, error.param], [400, field], JSON.stringify(value));
+    }
+    assert.deepEqual(echoCore.requests, []);
+  });
+
+  it('answers under llama-server’s other names', async () => {
+    echoCore = await createEchoCore();
+    const messages = [{ role: 'user', content: 'a b' }];
+    const chat = (await ask({ messages }, '/chat/completions')) as { choices: { message: { content: string } }[] };
+    assert.equal(chat.choices[0]?.message.content, 'a b');
+    assert.equal((await ask({ messages }, '/v1/chat/completions/input_tokens')).input_tokens, '<user>a b'.length);
+    assert.equal((await ask({ input: 'a' }, '/responses')).object, 'response');
+    for (const path of ['/v1/reranking', '/reranking', '/rerank']) {
+      assert.deepEqual(await ask({ query: 'q', texts: ['ab', 'a'], return_text: true, top_n: 1 }, path), [{ index: 1, score: 1, text: 'a' }]);
+    }
+    assert.equal((await post(echoCore, '/rerank', { query: 'q', texts: ['a'], documents: ['a'] })).status, 400);
+  });
+});
