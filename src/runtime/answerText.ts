@@ -2,6 +2,7 @@
 // Must not know: llama.cpp, where tokens come from, where the pieces go.
 
 import type { AnswerPiece } from '../protocol/runtimeProtocol';
+import { HarmonyParser } from './harmonyParser';
 import { ReasoningSplitter, type ReasoningTags, type SplitText } from './reasoningSplitter';
 import { StopDetector } from './stopDetector';
 import { TokenText, type Detokenize } from './tokenText';
@@ -17,6 +18,8 @@ export interface AnswerTextOptions<T> {
   readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean } | undefined;
   /** Absent: what looks like a call of a tool is text. */
   readonly tools?: { readonly parser: ToolCallParser; readonly parallel: boolean } | undefined;
+  /** The answer is written in channels, which also hold its calls of tools. */
+  readonly harmony?: { readonly inAnswer: boolean; readonly tools: ReadonlySet<string>; readonly parallel: boolean } | undefined;
   readonly onPiece: (piece: Omit<AnswerPiece, 'droppedMessages'>) => void;
 }
 
@@ -24,12 +27,14 @@ export class AnswerText<T> {
   readonly #characters: TokenText<T>;
   readonly #stops: StopDetector;
   readonly #reasoning: ReasoningSplitter | undefined;
+  readonly #harmony: HarmonyParser | undefined;
   #stopString: string | undefined;
   #hasToolCalls = false;
 
   constructor(private readonly options: AnswerTextOptions<T>) {
     this.#characters = new TokenText(options.detokenize);
     this.#stops = new StopDetector([...options.stops, ...options.templateStops]);
+    this.#harmony = options.harmony === undefined ? undefined : new HarmonyParser(options.harmony);
     this.#reasoning = options.reasoning === undefined ? undefined : new ReasoningSplitter(options.reasoning.tags, options.reasoning.opened);
   }
 
@@ -39,49 +44,56 @@ export class AnswerText<T> {
   }
 
   get hasToolCalls(): boolean {
-    return this.#hasToolCalls;
+    return this.#hasToolCalls || this.#harmony?.hasToolCalls === true;
   }
 
   get isReasoning(): boolean {
-    return this.#reasoning?.isReasoning ?? false;
+    return this.#harmony?.isReasoning ?? this.#reasoning?.isReasoning ?? false;
   }
 
   /** @returns whether a stop string, or the one call that was allowed, ended the answer. */
   push(token: T, logprobs: AnswerPiece['logprobs'] = []): boolean {
     const { text, stopped, stop } = this.#stops.push(this.#characters.push(token));
-    this.#emit(this.#split(text), logprobs);
+    this.#emit(text, logprobs);
     if (stopped) {
       this.#stopString = stop !== undefined && this.options.stops.includes(stop) ? stop : undefined;
       this.#finish();
     }
-    const { tools } = this.options;
+    const { tools, harmony } = this.options;
+    if (this.#harmony !== undefined) {
+      return stopped || this.#harmony.isDone || (harmony?.parallel === false && this.#harmony.completed > 0);
+    }
     return stopped || (tools !== undefined && !tools.parallel && tools.parser.completed > 0);
   }
 
   /** What was held back; to be called when the answer ends without a stop string. */
   end(): void {
     const { text, stopped } = this.#stops.push(this.#characters.end());
-    this.#emit(this.#split(text + (stopped ? '' : this.#stops.end())));
+    this.#emit(text + (stopped ? '' : this.#stops.end()));
     this.#finish();
   }
 
   #finish(): void {
-    this.#emit(this.#splitEnd());
+    if (this.#harmony !== undefined) {
+      this.options.onPiece(this.#harmony.end());
+      return;
+    }
+    this.#emitSplit(this.#reasoning?.end() ?? { text: '', reasoning: '' });
     const rest = this.options.tools?.parser.end();
     if (rest !== undefined) {
       this.options.onPiece(rest);
     }
   }
 
-  #split(text: string): SplitText {
-    return this.#reasoning?.push(text) ?? { text, reasoning: '' };
+  #emit(raw: string, logprobs: AnswerPiece['logprobs'] = []): void {
+    if (this.#harmony !== undefined) {
+      this.options.onPiece({ ...this.#harmony.push(raw), logprobs });
+      return;
+    }
+    this.#emitSplit(this.#reasoning?.push(raw) ?? { text: raw, reasoning: '' }, logprobs);
   }
 
-  #splitEnd(): SplitText {
-    return this.#reasoning?.end() ?? { text: '', reasoning: '' };
-  }
-
-  #emit({ text, reasoning }: SplitText, logprobs: AnswerPiece['logprobs'] = []): void {
+  #emitSplit({ text, reasoning }: SplitText, logprobs: AnswerPiece['logprobs'] = []): void {
     const { text: said, toolCalls } = this.options.tools?.parser.push(text) ?? { text, toolCalls: [] };
     this.#hasToolCalls ||= toolCalls.length > 0;
     this.options.onPiece({ text: said, reasoning, toolCalls, logprobs });

@@ -6,6 +6,7 @@ import { JanError } from '../common/errors';
 import type { ChatPromptParams, WireMessage } from '../protocol/runtimeProtocol';
 import type { Prompt } from './prompt';
 import type { ChatTemplate } from './template/chatTemplate';
+import { tokenizeLong } from './tokenizing';
 import { keepNewestTurns } from './turnDropping';
 
 /** Room that is kept for the answer when the caller does not say how long it may be, as a share of the context. */
@@ -26,7 +27,8 @@ export class ChatPromptBuilder {
     readonly template: ChatTemplate,
   ) {
     this.#special = controlTokenPattern(model);
-    const { token, text } = endOfAnswer(model, template.afterAnswer, this.#special);
+    // In channels a message's end is not the answer's.
+    const { token, text } = template.isHarmony ? {} : endOfAnswer(model, template.afterAnswer, this.#special);
     this.#stopTokens = new Set(token === undefined ? [] : [token]);
     this.#stopTexts = text === undefined ? [] : [text];
   }
@@ -51,10 +53,10 @@ export class ChatPromptBuilder {
     let kept: readonly WireMessage[] = messages;
     let prompt = await this.#tokenize(params);
     if (prompt.tokens.length > budget) {
-      const estimates = messages.map((message) => ({
-        role: message.role === 'tool' ? ('assistant' as const) : message.role,
-        tokens: this.model.tokenize(message.content).length + 8,
-      }));
+      const estimates: { role: 'system' | 'user' | 'assistant'; tokens: number }[] = [];
+      for (const { role, content } of messages) {
+        estimates.push({ role: role === 'tool' ? 'assistant' : role, tokens: (await tokenizeLong(this.model, content, false)).length + 8 });
+      }
       const spoken = estimates.reduce((sum, { tokens }) => sum + tokens, 0);
       // Tools and what the template adds stay, whatever is dropped.
       kept = keepNewestTurns(estimates, budget - Math.max(0, prompt.tokens.length - spoken)).map((index) => messages[index]!);
@@ -72,14 +74,20 @@ export class ChatPromptBuilder {
   }
 
   async #tokenize(params: ChatPromptParams): Promise<Omit<Prompt, 'droppedMessages'>> {
-    const { text, reasoningOpened } = await this.template.render(params, (words) => this.#asText(words));
-    const tokens = text.split(cutMark).flatMap((part, index) => this.model.tokenize(part, true, index === 0 ? undefined : 'trimLeadingSpace'));
+    const { text, reasoningOpened, inAnswer } = await this.template.render(params, (words) => this.#asText(words));
+    const tokens: Token[] = [];
+    for (const [index, part] of text.split(cutMark).entries()) {
+      for (const token of await tokenizeLong(this.model, part, true, index === 0 ? undefined : 'trimLeadingSpace')) {
+        tokens.push(token);
+      }
+    }
     const { bos, shouldPrependBosToken } = this.model.tokens;
     return {
       tokens: shouldPrependBosToken && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens,
       stopTokens: this.#stopTokens,
       stopTexts: this.#stopTexts,
       reasoning: { tags: this.template.reasoningTags, opened: reasoningOpened },
+      ...(this.template.isHarmony ? { harmony: { inAnswer } } : {}),
     };
   }
 

@@ -4,6 +4,7 @@
 import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { EmbedResult, RankResult } from '../protocol/runtimeProtocol';
+import { tokenizeLong } from './tokenizing';
 
 export interface EncoderOptions {
   readonly kind: 'embeddings' | 'rerank';
@@ -65,7 +66,7 @@ export class EncoderModel {
       let tokens = 0;
       const vectors: string[] = [];
       for (const [index, text] of texts.entries()) {
-        const own = this.model.tokenize(text);
+        const own = await tokenizeLong(this.model, text, false);
         if (own.length === 0) {
           throw new JanError('invalid-argument', `Text ${index + 1} is empty, and nothing has no vector. Leave it out.`, { details: { index } });
         }
@@ -87,11 +88,11 @@ export class EncoderModel {
       if (encoder.kind !== 'rerank') {
         throw new JanError('unsupported', 'This model makes vectors; it does not rank documents. Choose a model made for ranking.');
       }
-      const queryTokens = this.model.tokenize(query);
+      const queryTokens = await tokenizeLong(this.model, query, false);
       let tokens = 0;
       const results: { index: number; score: number }[] = [];
       for (const [index, document] of documents.entries()) {
-        const own = this.model.tokenize(document);
+        const own = await tokenizeLong(this.model, document, false);
         const length = encoder.context.calculateInputLength(queryTokens, own);
         this.#checkLength(length, `Document ${index + 1} with the query`, index);
         tokens += length;

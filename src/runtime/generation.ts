@@ -28,6 +28,7 @@ export interface Generation {
   /** Holds the answer (without its reasoning) to a form, or what follows the mark of a tool's call. */
   readonly grammar?: { readonly state: LlamaGrammarEvaluationState; readonly from: 'answer' | 'call' } | undefined;
   readonly tools?: AnswerTextOptions<Token>['tools'];
+  readonly harmony?: AnswerTextOptions<Token>['harmony'];
   readonly listener: AnswerListener;
   readonly signal: AbortSignal;
   /** When the request came, by performance.now(). */
@@ -82,6 +83,7 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
     templateStops: prompt.stopTexts,
     reasoning: prompt.reasoning,
     tools: generation.tools,
+    harmony: generation.harmony,
     onPiece: (piece) => sender.push(piece),
   });
   const endReason = (): 'tool-calls' | 'stop' => (answer.hasToolCalls ? 'tool-calls' : 'stop');

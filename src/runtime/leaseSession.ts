@@ -126,7 +126,7 @@ export class LeaseSession {
     this.#handle(countTokensRequest, ({ modelId, ...prompt }) => engine.use(modelId, (model) => model.countTokens(prompt)));
     this.#handle(renderChatRequest, ({ modelId, ...prompt }) => engine.use(modelId, async (model) => ({ text: await model.renderChat(prompt) })));
     this.#handle(tokenizeRequest, ({ modelId, text, special, addSpecial }) =>
-      engine.use(modelId, (model) => ({ tokens: model.tokenize(text, special, addSpecial) })),
+      engine.use(modelId, async (model) => ({ tokens: await model.tokenize(text, special, addSpecial) })),
     );
     this.#handle(detokenizeRequest, ({ modelId, tokens }) => engine.use(modelId, (model) => ({ text: model.detokenize(tokens) })));
     this.#handle(embedRequest, ({ modelId, texts }, signal) => engine.useEncoder(modelId, (model) => model.embed(texts, signal)));

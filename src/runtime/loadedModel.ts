@@ -6,7 +6,7 @@ import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, Generat
 import type { Batching } from './batching';
 import type { DraftModel } from './draftModel';
 import { firstOf } from './draftPace';
-import { generateAnswer } from './generation';
+import { generateAnswer, type Generation } from './generation';
 import type { ResponseGrammars } from './grammar/responseGrammars';
 import type { LlamaModule } from './llamaLibrary';
 import type { Prompt } from './prompt';
@@ -112,7 +112,7 @@ export class LoadedModel {
     return (await this.templates.builderFor(params.chatTemplate)).render(params);
   }
 
-  tokenize(text: string, special: boolean, addSpecial: boolean): Token[] {
+  tokenize(text: string, special: boolean, addSpecial: boolean): Promise<Token[]> {
     return tokenizeText(this.parts.model, text, special, addSpecial);
   }
 
@@ -130,7 +130,7 @@ export class LoadedModel {
 
   async complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
-    return this.#answer(buildTextPrompt(this.parts.model, params, this.contextLength), params, listener, signal, started);
+    return this.#answer(await buildTextPrompt(this.parts.model, params, this.contextLength), params, listener, signal, started);
   }
 
   async #answer(
@@ -161,9 +161,10 @@ export class LoadedModel {
       };
     }
     const { sequence } = slot;
+    const harmony = harmonyOf(prompt, params, tools);
     const answer = generateAnswer({
       sequence,
-      detokenize: tools?.special === true ? this.#detokenizeAll : this.#detokenize,
+      detokenize: harmony !== undefined || tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.parts.context.batchSize,
       batching: this.parts.batching,
@@ -175,6 +176,7 @@ export class LoadedModel {
       choice,
       grammar,
       tools,
+      harmony,
       listener,
       signal: abort.signal,
       started,
@@ -207,4 +209,13 @@ export class LoadedModel {
     await this.parts.context.dispose();
     await this.parts.model.dispose();
   }
+}
+
+/** Channels, except where a grammar holds the whole answer to calls in words. */
+function harmonyOf(prompt: Prompt, params: GenerationParams & Partial<Pick<ChatParams, 'tools' | 'toolChoice'>>, tools: ToolUse | undefined): Generation['harmony'] {
+  if (prompt.harmony === undefined || tools?.grammar?.from === 'answer') {
+    return undefined;
+  }
+  const names = params.toolChoice === 'none' ? [] : (params.tools ?? []).map(({ name }) => name);
+  return { ...prompt.harmony, tools: new Set(names), parallel: tools?.parallel ?? true };
 }

@@ -11,5 +11,7 @@ export interface Prompt {
   readonly stopTexts: readonly string[];
   /** `opened`: the prompt itself ends with the opening tag, the answer begins as reasoning. Absent: all is text. */
   readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean };
+  /** The answer is written in Harmony's channels. `inAnswer`: the prompt ends within an answer that is gone on with. */
+  readonly harmony?: { readonly inAnswer: boolean } | undefined;
   readonly droppedMessages: number;
 }

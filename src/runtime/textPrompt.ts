@@ -5,6 +5,7 @@ import type { LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Prompt } from './prompt';
 import { detokenizeAll } from './tokenPieces';
+import { tokenizeLong } from './tokenizing';
 
 export interface TextPromptInput {
   readonly prompt: string | readonly number[];
@@ -12,7 +13,7 @@ export interface TextPromptInput {
 }
 
 /** @throws JanError `context-overflow`, `invalid-argument`, `unsupported` (a suffix, for a model that can't fill in) */
-export function buildTextPrompt(model: LlamaModel, { prompt, suffix }: TextPromptInput, contextLength: number): Prompt {
+export async function buildTextPrompt(model: LlamaModel, { prompt, suffix }: TextPromptInput, contextLength: number): Promise<Prompt> {
   const start = model.tokens.shouldPrependBosToken && model.tokens.bos !== null ? [model.tokens.bos] : [];
   let tokens: Token[];
   if (suffix !== undefined && suffix !== '') {
@@ -20,12 +21,12 @@ export function buildTextPrompt(model: LlamaModel, { prompt, suffix }: TextPromp
     if (prefix === null || suffixMark === null || middle === null) {
       throw new JanError('unsupported', 'This model can’t fill a gap in the middle of a text. Leave out the suffix, or choose a model made for code.');
     }
-    tokens = [...start, prefix, ...tokensOf(model, prompt), suffixMark, ...model.tokenize(suffix, false), middle];
+    tokens = [...start, prefix, ...(await tokensOf(model, prompt)), suffixMark, ...(await tokenizeLong(model, suffix, false)), middle];
   } else if (typeof prompt === 'string') {
-    const own = model.tokenize(prompt, true);
+    const own = await tokenizeLong(model, prompt, true);
     tokens = own[0] === start[0] ? own : [...start, ...own];
   } else {
-    tokens = tokensOf(model, prompt);
+    tokens = await tokensOf(model, prompt);
   }
   if (tokens.length === 0) {
     const first = model.tokens.bos ?? model.tokens.eos;
@@ -45,8 +46,8 @@ export function buildTextPrompt(model: LlamaModel, { prompt, suffix }: TextPromp
   return { tokens, stopTokens: new Set(), stopTexts: [], droppedMessages: 0 };
 }
 
-export function tokenizeText(model: LlamaModel, text: string, special: boolean, addSpecial: boolean): Token[] {
-  const tokens = model.tokenize(text, special);
+export async function tokenizeText(model: LlamaModel, text: string, special: boolean, addSpecial: boolean): Promise<Token[]> {
+  const tokens = await tokenizeLong(model, text, special);
   const { bos, shouldPrependBosToken } = model.tokens;
   return addSpecial && shouldPrependBosToken && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens;
 }
@@ -54,6 +55,12 @@ export function tokenizeText(model: LlamaModel, text: string, special: boolean, 
 /** @throws JanError `invalid-argument` for a number that is no token of this model: native code would end the process */
 export function detokenizeTokens(model: LlamaModel, tokens: readonly number[]): string {
   return detokenizeAll(model, checkedTokens(model, tokens, 'tokens'));
+}
+
+/** The texts of all tokens, as they stand in the model's file. */
+export function tokenTexts(model: Pick<LlamaModel, 'fileInfo'>): readonly unknown[] {
+  const tokens: unknown = model.fileInfo.metadata?.tokenizer?.ggml?.tokens;
+  return Array.isArray(tokens) ? tokens : [];
 }
 
 /** How many tokens the model has. */
@@ -73,6 +80,6 @@ export function checkedTokens(model: LlamaModel, tokens: readonly number[], fiel
   return [...tokens] as Token[];
 }
 
-function tokensOf(model: LlamaModel, prompt: string | readonly number[]): Token[] {
-  return typeof prompt === 'string' ? model.tokenize(prompt, true) : checkedTokens(model, prompt, 'prompt');
+async function tokensOf(model: LlamaModel, prompt: string | readonly number[]): Promise<Token[]> {
+  return typeof prompt === 'string' ? tokenizeLong(model, prompt, true) : checkedTokens(model, prompt, 'prompt');
 }

@@ -16,6 +16,8 @@ export interface RenderedChat {
   readonly text: string;
   /** The answer to come begins within the reasoning. */
   readonly reasoningOpened: boolean;
+  /** The prompt ends within an answer, which is gone on with. */
+  readonly inAnswer: boolean;
 }
 
 /** Ends the text of an answer that is to be gone on with; a noncharacter, so that it is in no text. */
@@ -67,9 +69,15 @@ export class ChatTemplate {
       system: await shows([probe.system, probe.user], [{ role: 'system', content: probe.system }, user]),
       repeatedRoles: await shows([probe.user, 'JANPROBENEXT'], [user, { role: 'user', content: 'JANPROBENEXT' }]),
       tools: hasTools,
+      thinking: source.includes('.thinking'),
       toolTurns: hasTools && (await shows([probe.argument, probe.result], toolTurns, { tools })),
     };
     return new ChatTemplate(source, sandbox, variables, abilities, turns.includes(probe.answer) ? afterAnswer : '');
+  }
+
+  /** OpenAI's format with channels, as gpt-oss speaks it. */
+  get isHarmony(): boolean {
+    return this.source.includes('<|channel|>') && this.source.includes('<|message|>');
   }
 
   get reasoningTags(): ReasoningTags {
@@ -100,7 +108,7 @@ export class ChatTemplate {
       // The template did not take the answer's text as it is: it is answered anew.
       text = await this.#run({ ...variables, add_generation_prompt: true }, params.messages);
     }
-    return { text, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
+    return { text, inAnswer: end >= 0, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
   }
 
   async #run(variables: Readonly<Record<string, unknown>>, messages: readonly WireMessage[]): Promise<string> {

@@ -10,6 +10,8 @@ export interface TemplateAbilities {
   readonly repeatedRoles: boolean;
   /** Has a place for tools. */
   readonly tools: boolean;
+  /** Takes what was thought as `thinking`. */
+  readonly thinking: boolean;
   /** Says calls and their results. */
   readonly toolTurns: boolean;
 }
@@ -19,6 +21,7 @@ export interface TemplateMessage {
   readonly role: string;
   readonly content: string;
   readonly reasoning_content?: string;
+  readonly thinking?: string;
   readonly tool_calls?: readonly { readonly id: string; readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: unknown } }[];
   readonly tool_call_id?: string;
   readonly name?: string;
@@ -27,7 +30,7 @@ export interface TemplateMessage {
 /** @param instructions are added to the system message */
 export function messagesFor(messages: readonly WireMessage[], abilities: TemplateAbilities, instructions?: string): TemplateMessage[] {
   const names = new Map(messages.flatMap(({ toolCalls }) => (toolCalls ?? []).map(({ id, name }) => [id, name])));
-  let all = messages.map((message) => (abilities.toolTurns ? withTools(message, names) : withoutTools(message, names)));
+  let all = messages.map((message) => (abilities.toolTurns ? withTools(message, names, abilities.thinking) : withoutTools(message, names)));
   if (instructions !== undefined && instructions !== '') {
     const first = all[0];
     all = first?.role === 'system' ? [{ ...first, content: `${first.content}\n\n${instructions}` }, ...all.slice(1)] : [{ role: 'system', content: instructions }, ...all];
@@ -38,12 +41,12 @@ export function messagesFor(messages: readonly WireMessage[], abilities: Templat
   return abilities.repeatedRoles ? all : joined(all);
 }
 
-function withTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>): TemplateMessage {
+function withTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>, thinking: boolean): TemplateMessage {
   const name = role === 'tool' && toolCallId !== undefined ? names.get(toolCallId) : undefined;
   return {
     role,
     content,
-    ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+    ...(reasoning === undefined ? {} : { reasoning_content: reasoning, ...(thinking ? { thinking: reasoning } : {}) }),
     ...(toolCalls === undefined || toolCalls.length === 0
       ? {}
       : { tool_calls: toolCalls.map((call) => ({ id: call.id, type: 'function' as const, function: { name: call.name, arguments: parsed(call.arguments) } })) }),

@@ -325,6 +325,6 @@ function jsonOrText(text: string): unknown {
 }
 
 /** Nine letters and digits: what Mistral's templates insist on, and nobody else minds. */
-function newCallId(): string {
+export function newCallId(): string {
   return randomBytes(12).toString('base64').replace(/[^a-zA-Z0-9]/g, 'x').slice(0, 9);
 }
