@@ -51,6 +51,7 @@ describe('long answers, end to end', function () {
     await chat.begun(0, 20);
     await chat.button(/^Stop/).click();
     await chat.answers.first().getByText('Stopped').waitFor();
+    await chat.button('Send').first().waitFor();
     await chat.send('And on');
     await chat.begun(1, 20);
     await window.runCommand('Jan: Stop Answer');
@@ -101,6 +102,30 @@ describe('long answers, end to end', function () {
     await chat.answers.nth(1).getByText('Stopped').waitFor();
   });
 
+  it('does not load a model again by itself that has ended the runtime twice in a row, but when it is told to', async () => {
+    await chat.newConversation();
+    const errorOf = (turn: number) => chat.answers.nth(turn).locator('.error');
+    let turn = 0;
+    // The test before this one has ended it once already, if it ran.
+    for (; ; turn++) {
+      await chat.send(`Turn ${turn}`);
+      await waitUntil('it answers or is refused', async () => (await chat.textOf(turn)).length > 50 || (await errorOf(turn).count()) > 0);
+      if ((await errorOf(turn).count()) > 0) {
+        break;
+      }
+      await workbench.kill(workbench.runtimePids()[0]!, 'SIGSEGV');
+      await errorOf(turn).waitFor();
+      assert.match(await errorOf(turn).innerText(), /crashed in native code \(SIGSEGV\)/);
+    }
+    assert.ok(turn === 1 || turn === 2, `refused after ${turn} ends`);
+    assert.equal(await errorOf(turn).getAttribute('data-code'), 'model-crashed');
+    assert.match(await errorOf(turn).innerText(), /is not loaded: the engine crashed in native code \(SIGSEGV\).*Try it anyway, choose other settings/s);
+    await chat.answers.nth(turn).getByRole('button', { name: 'Try Anyway' }).click();
+    await chat.begun(turn, 20);
+    await chat.input.press('Escape');
+    await chat.answers.nth(turn).getByText('Stopped').waitFor();
+  });
+
   it('leaves no runtime behind a second after the extension host is killed, and loses no message', async () => {
     await chat.newConversation();
     await chat.send('First of two');
@@ -120,7 +145,8 @@ describe('long answers, end to end', function () {
     chat = await ChatPanel.open(window);
     await chat.openConversation('First of two');
     await waitUntil('all four messages are back', async () => (await chat.messages.count()) === 4);
-    assert.equal(await chat.textOf(0), first);
+    // A message's text is drawn after its place.
+    assert.equal(await chat.begun(0, first.length), first);
     assert.ok((await chat.textOf(1)).length >= 20);
     await chat.answers.nth(1).getByText(/Interrupted/).waitFor();
     await chat.send('Third');

@@ -179,12 +179,14 @@ export class LlamaBackend implements ModelBackend, Disposable {
 
   async createEmbeddings({ modelId, input }: EmbeddingRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<EmbeddingResult> {
     const { vectors, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(embedRequest, { modelId, texts: [...input] }, call));
+    await this.#noteSuccess(modelId);
     return { modelId, embeddings: vectors.map(toVector), usage: { promptTokens: tokens, completionTokens: 0 } };
   }
 
   async rerankDocuments({ modelId, query, documents, topN }: RerankRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<RerankResult> {
     const params = { modelId, query, documents: [...documents], ...definedOnly({ topN }) };
     const { results, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(rankRequest, params, call));
+    await this.#noteSuccess(modelId);
     return { modelId, results, usage: { promptTokens: tokens, completionTokens: 0 } };
   }
 
