@@ -11,6 +11,7 @@ import { encodePayload, payloadVersion, recordKind } from './operations';
 import { toStoreError, writtenByNewerVersion } from './storeErrors';
 import type { StoreFiles } from './storeFiles';
 import type { Outcome } from './outcomes';
+import type { View } from './view';
 
 interface PendingRecord {
   readonly id: string;
@@ -19,7 +20,7 @@ interface PendingRecord {
   readonly bound: boolean;
   outcome: Outcome | undefined;
   /** Takes what the caller wants to know of the state right behind the record. */
-  readonly onApplied: () => void;
+  readonly onApplied: (view: View) => void;
   resolve(outcome: Outcome | undefined): void;
   reject(error: unknown): void;
 }
@@ -52,7 +53,7 @@ export class AppendQueue {
   append(
     kind: number,
     payload: object,
-    options: { readonly id?: string; readonly onApplied?: () => void } = {},
+    options: { readonly id?: string; readonly onApplied?: (view: View) => void } = {},
   ): Promise<Outcome | undefined> {
     const id = options.id ?? createUuidV7();
     const bound = kind === recordKind.seal || kind === recordKind.mend;
@@ -68,21 +69,22 @@ export class AppendQueue {
     });
   }
 
-  /** Is this record one of ours? Takes its outcome. */
-  takeApplied({ id, outcome }: AppliedRecord): boolean {
+  /** Is this record one that we are writing? */
+  isPending(id: string): boolean {
+    return this.#pending.has(id);
+  }
+
+  /** Takes the outcome of a record, if it is one of ours. @param view that stands right behind it */
+  takeApplied({ id, outcome }: AppliedRecord, view: View): void {
     const record = this.#pending.get(id);
-    if (record === undefined) {
-      return false;
-    }
-    if (record.outcome === undefined) {
+    if (record !== undefined && record.outcome === undefined) {
       record.outcome = outcome;
       try {
-        record.onApplied();
+        record.onApplied(view);
       } catch {
         // The caller finds nothing taken; the records behind this one must be applied all the same.
       }
     }
-    return true;
   }
 
   /** Refuses further records; resolves when those under way are settled. */

@@ -39,6 +39,8 @@ export interface AppliedRecord {
 }
 
 export interface FollowerListener {
+  /** The view stands right behind this record; later ones of the same burst are not in it yet. */
+  onRecord?(record: AppliedRecord, view: View): void;
   /** After the view holds these, in file order. `loading`: into a view that is not in use yet, so nothing changed. */
   onApplied(records: readonly AppliedRecord[], loading: boolean): void;
   onDamage(damage: Damage): void;
@@ -310,7 +312,9 @@ export class Follower {
         do {
           const frame = frames[next++]!;
           const outcome = position.view.apply(frame);
-          applied.push({ id: frame.id, outcome });
+          const record = { id: frame.id, outcome };
+          applied.push(record);
+          this.listener.onRecord?.(record, position.view);
           if (outcome.type === 'unknown' && !outcome.ignorable) {
             position.newer = true;
           } else if (outcome.type === 'invalid') {

@@ -170,6 +170,7 @@ export class StoreCore {
     const follower = new Follower(
       environment,
       {
+        onRecord: (record, view) => void this.#queue?.takeApplied(record, view),
         onApplied: (records, loading) => this.#onApplied(records, loading),
         onDamage: (damage) => this.#onDamage(damage),
         onReload: (before, after) => this.#onReload(before, after),
@@ -271,7 +272,7 @@ export class StoreCore {
     }
     let value: T | undefined;
     const outcome = await this.#queue!
-      .append(recordKind[name], payload, { onApplied: () => (value = result(this.#follower!.view)) })
+      .append(recordKind[name], payload, { onApplied: (view) => (value = result(view)) })
       .catch((error: unknown) => {
         throw error instanceof RangeError
           ? new JanError('invalid-argument', 'This message is too long to be saved. Shorten it.', { cause: error })
@@ -292,7 +293,7 @@ export class StoreCore {
   #onApplied(records: readonly AppliedRecord[], loading: boolean): void {
     const changes: OriginatedChange[] = [];
     for (const record of records) {
-      const origin = this.#queue?.takeApplied(record) === true ? 'local' : 'remote';
+      const origin = this.#queue?.isPending(record.id) === true ? 'local' : 'remote';
       if (record.outcome.type === 'applied') {
         changes.push(...record.outcome.changes.map((change) => ({ change, origin }) as const));
       } else if (record.outcome.type === 'unknown') {

@@ -35,6 +35,24 @@ describe('Store shared by windows', function () {
     assert.deepEqual([origins(here.events), origins(there.events)], [new Set(['remote']), new Set(['local'])]);
   });
 
+  it('gives each caller the state right behind its own change, whatever is read together with it', async () => {
+    const directory = await fixture.directory();
+    const [here, there] = [fixture.open(directory), fixture.open(directory)];
+    const { id } = await here.createConversation({ name: 'first' });
+    await there.getConversation(id);
+    // In one burst, so that they are applied together.
+    const [renamed, again, gone] = await Promise.allSettled([
+      here.updateConversation({ id, name: 'second' }),
+      here.updateConversation({ id, name: 'third' }),
+      here.deleteConversation(id),
+      ...Array.from({ length: 20 }, (_, n) => there.updateConversation({ id, name: `other ${n}` })),
+    ]);
+    assert.equal(renamed.status === 'fulfilled' && renamed.value.name, 'second');
+    assert.equal(again.status === 'fulfilled' && again.value.name, 'third');
+    assert.equal(gone.status, 'fulfilled');
+    assert.deepEqual(await there.getConversations(), []);
+  });
+
   it('decides conflicts the same way everywhere', async () => {
     const directory = await fixture.directory();
     const [here, there] = [fixture.open(directory), fixture.open(directory)];
