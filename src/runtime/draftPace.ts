@@ -2,7 +2,7 @@
 // kept and what it took; none where plain steps are faster. Now and then it is tried anew. Pure.
 // Must not know: models.
 
-import type { StepCost } from './promptLookup';
+import { longestGuess, type StepCost } from './promptLookup';
 
 const lengths = [1, 2, 3, 5, 7, 11, 15] as const;
 /** Taken for a draft's token until it was measured, as a share of the larger model's step. */
@@ -37,9 +37,10 @@ export class DraftPace<T> {
     for (const length of lengths) {
       const step = this.cost(length + 1);
       const expected = (1 - chance ** (length + 1)) / (1 - chance);
-      if (step !== undefined && expected / (step + length * tokenMs) > bestRate) {
+      const ms = (step ?? Infinity) + length * tokenMs;
+      if (ms <= longestGuess * single && expected / ms > bestRate) {
         best = length;
-        bestRate = expected / (step + length * tokenMs);
+        bestRate = expected / ms;
       }
     }
     return best;

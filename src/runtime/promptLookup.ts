@@ -12,6 +12,8 @@ const nearby = 48;
 const tableBits = 15;
 /** Lengths of guesses to choose from: with the token before, steps whose sizes are even. */
 const lengths = [1, 2, 3, 5, 7, 11, 15, 23, 31] as const;
+/** No guess takes longer than so many single tokens: text should flow evenly, and Stop be heard soon. */
+export const longestGuess = 5;
 /** What was right and wrong counts less with each token. */
 const fading = 0.97;
 
@@ -97,7 +99,7 @@ export class PromptLookup<T extends number> {
     for (const length of lengths) {
       const cost = this.cost(length + 1);
       const expected = (1 - chance ** (length + 1)) / (1 - chance);
-      if (length <= available && cost !== undefined && expected / cost > bestRate) {
+      if (length <= available && cost !== undefined && cost <= longestGuess * single && expected / cost > bestRate) {
         best = length;
         bestRate = expected / cost;
       }

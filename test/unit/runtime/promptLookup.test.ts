@@ -68,12 +68,24 @@ describe('prompt lookup', () => {
     assert.equal(decode(text, text, () => undefined).steps, text.length, 'nor before it knows');
   });
 
-  it('waits for certainty where only long guesses pay, as with Q8_0 weights on one thread', () => {
-    const cost: StepCost = (tokens) => (tokens === 1 ? 8 : 25 + 3 * tokens);
-    assert.ok(decode(text, text, cost).time < text.length * 8 * 0.7);
-    // Six tokens of the prompt, then something new: a guess of a few is right and does not pay.
+  it('waits for certainty where only long guesses pay', () => {
+    const cost: StepCost = (tokens) => (tokens === 1 ? 8 : 16 + 1.2 * tokens);
+    assert.ok(decode(text, text, cost).time < text.length * 8 * 0.6);
+    // Three tokens of the prompt after those that are recognised, then something new: a guess of a few is right and does not pay.
     const answer = Array.from({ length: 1200 }, (_, index) => (index % 9 >= 6 ? 10_000 + index : text[index % 9]!));
     assert.ok(decode(text, answer, cost).time < answer.length * 8 * 1.02);
+  });
+
+  it('holds up no text for long: a step that takes as long as many tokens is not made', () => {
+    const cost: StepCost = (tokens) => 4 + 4 * tokens;
+    const lookup = new PromptLookup<number>(cost);
+    lookup.reset(text);
+    const lengths = text.map((token) => {
+      lookup.push([token]);
+      return lookup.predict().length;
+    });
+    const longest = Math.max(...lengths);
+    assert.ok(longest > 3 && cost(longest + 1)! <= 5 * cost(1)!, `${longest} tokens`);
   });
 
   it('starts anew with each prompt', () => {
