@@ -3,6 +3,9 @@
 
 import path from 'node:path';
 import { waitUntil } from './waitUntil';
+
+/** A dialog that lists a folder on a busy machine takes its time. */
+const dialogTimeoutMs = 60_000;
 import type { WorkbenchWindow } from './workbenchWindow';
 
 /** Chooses a file or folder that is there, and presses the dialog's button. */
@@ -12,14 +15,14 @@ export async function openInDialog(window: WorkbenchWindow, target: string, butt
   // While it lists its first folder the dialog puts that folder's name back over what was typed.
   await waitUntil(`the dialog takes ${target}`, async () => {
     await input.fill(target, { timeout: 2_000 });
-    await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(target) }).first().waitFor({ timeout: 2_000 });
+    await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(target) }).first().waitFor({ timeout: 5_000 });
     if ((await input.inputValue()) !== target) {
       return false;
     }
     await window.quickInput().getByRole('button', { name: button }).click({ timeout: 2_000 });
     await input.waitFor({ state: 'hidden', timeout: 2_000 });
     return true;
-  });
+  }, dialogTimeoutMs);
 }
 
 /** Names a file that is not there yet, and presses the dialog's button. */
@@ -37,5 +40,5 @@ export async function saveInDialog(window: WorkbenchWindow, target: string): Pro
     await button.click({ timeout: 2_000 });
     await button.waitFor({ state: 'hidden', timeout: 2_000 });
     return true;
-  });
+  }, dialogTimeoutMs);
 }

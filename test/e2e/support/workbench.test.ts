@@ -70,7 +70,7 @@ describe('the end-to-end test library', () => {
   it('kills an extension host, and a reload brings another', async () => {
     const killed = window.extensionHostPid;
     await window.killExtensionHost();
-    assert.deepEqual(workbench.extensionHostPids(), []);
+    assert.ok(!workbench.extensionHostPids().includes(killed!));
     await window.reload();
     assert.notEqual(window.extensionHostPid, killed);
     assert.equal(await ask(await window.openJanView('Hello')), window.extensionHostPid);

@@ -117,6 +117,16 @@ export class Workbench {
     return this.#pids((entry) => entry.command.includes('--type=extensionHost'));
   }
 
+  /** Process id of the extension host that the server has started for one of these connections, once it has. */
+  extensionHostOf(connections: ReadonlySet<string>): number | undefined {
+    const logs = path.join(this.profileDir, 'data', 'logs');
+    const files = fs.existsSync(logs) ? fs.readdirSync(logs).map((folder) => path.join(logs, folder, 'remoteagent.log')) : [];
+    const text = files.map((file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '')).join('\n');
+    const launched = [...text.matchAll(/\[(\w{8})\]\[ExtensionHostConnection\] <(\d+)> Launched/g)].filter(([, token]) => connections.has(token!));
+    const pid = Number(launched.at(-1)?.[2]);
+    return Number.isNaN(pid) ? undefined : pid;
+  }
+
   /** Process ids of our runtime processes (those started with `dist/runtime.mjs`), also of orphaned ones. */
   runtimePids(): number[] {
     return this.#pids((entry) => entry.command.some((word) => /[\\/]runtime\.(mjs|cjs|js)$/.test(word)));

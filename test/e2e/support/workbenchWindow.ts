@@ -19,6 +19,8 @@ export class WorkbenchWindow {
   /** Everything that the window's console printed so far; the extension host's lines hold `[Extension Host]`. */
   readonly consoleLog: ConsoleLine[] = [];
   #extensionHostPid: number | undefined;
+  /** Of the connections of the page as it is loaded now; the server's log names them by their first eight characters. */
+  readonly #connections = new Set<string>();
 
   constructor(
     readonly workbench: Workbench,
@@ -27,6 +29,17 @@ export class WorkbenchWindow {
   ) {
     page.on('console', (message) => this.consoleLog.push({ type: message.type(), text: message.text() }));
     page.on('pageerror', (error) => this.consoleLog.push({ type: 'pageerror', text: error.stack ?? error.message }));
+    page.on('framenavigated', (frame) => {
+      if (frame === page.mainFrame()) {
+        this.#connections.clear();
+      }
+    });
+    page.on('websocket', (socket) => {
+      const token = new URL(socket.url()).searchParams.get('reconnectionToken');
+      if (token !== null) {
+        this.#connections.add(token.slice(0, 8));
+      }
+    });
     // "Leave site? Changes may not be saved": reload() and close() mean it.
     page.on('dialog', (dialog) => void dialog.accept().catch(() => {}));
   }
@@ -54,7 +67,7 @@ export class WorkbenchWindow {
     await this.page.close({ runBeforeUnload: false });
   }
 
-  /** SIGKILLs this window's extension host. VS Code for the web starts no other by itself: `reload()` does. */
+  /** SIGKILLs this window's extension host. VS Code starts another by itself, which this window then has after a `reload()` only. */
   async killExtensionHost(): Promise<void> {
     const pid = this.#extensionHostPid;
     if (pid === undefined) {
@@ -195,13 +208,13 @@ export class WorkbenchWindow {
   }
 
   async #awaitNewExtensionHost(navigate: () => Promise<void>): Promise<void> {
-    const before = new Set(this.workbench.extensionHostPids());
     await navigate();
     await this.page.locator('.monaco-workbench .statusbar').waitFor({ timeout: workbenchTimeoutMs });
     if (process.platform !== 'win32') {
+      // Not just any new one: VS Code restarts a host that was killed, also for a page that is about to be reloaded.
       this.#extensionHostPid = await waitUntil(
         'the window’s extension host runs',
-        () => this.workbench.extensionHostPids().find((pid) => !before.has(pid)),
+        () => this.workbench.extensionHostOf(this.#connections),
         workbenchTimeoutMs,
       );
     }
