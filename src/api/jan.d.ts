@@ -1184,6 +1184,8 @@ export interface ChatChunk {
   readonly logprobs?: readonly TokenLogprob[];
   /** With the first chunk: how many of the oldest messages did not fit into the context and were left out. Absent: none. */
   readonly droppedMessages?: number;
+  /** With the first chunk of the answer, where the backend knows: how long its prompt was, and how much needed no reading. */
+  readonly prompt?: { readonly tokens: number; readonly cachedTokens: number };
   /** With the last chunk. */
   readonly usage?: TokenUsage;
   readonly timings?: Timings;

@@ -95,7 +95,7 @@ class ChunkWriter {
       this.#head =
         `data: {"id":"${this.#id}","object":"chat.completion.chunk","created":${this.#created},` +
         `"model":${JSON.stringify(this.#model)},${this.includeUsage ? '"usage":null,' : ''}"choices":`;
-      events += this.#event('{"role":"assistant","content":""}');
+      events += this.#event('{"role":"assistant","content":null}');
     }
     if (chunk.reasoning) {
       events += this.#event(`{"reasoning_content":${JSON.stringify(chunk.reasoning)}}`);

@@ -113,6 +113,8 @@ const schema = v.object(
     top_logprobs: integerIn(0, 20),
     reasoning_effort: v.optional(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
     chat_template_kwargs: v.optional(anyObject),
+    add_generation_prompt: flag,
+    continue_final_message: flag,
   },
   'must be a JSON object',
 );
@@ -149,6 +151,7 @@ export function parseChatRequest(body: unknown): ParsedChatRequest {
   if (fields.top_logprobs !== undefined && fields.top_logprobs > 0 && fields.logprobs !== true) {
     throw refused('top_logprobs', 'needs "logprobs": true');
   }
+  checkContinuation(fields);
   return {
     request: {
       ...generationOf(fields),
@@ -204,11 +207,23 @@ function nestedSchema(format: Readonly<Record<string, unknown>>): unknown {
 }
 
 /** Chat templates know two ways to say how much to think. */
-function templateVariablesOf({ chat_template_kwargs: given, reasoning_effort: effort }: Body): Readonly<Record<string, unknown>> | undefined {
-  if (effort === undefined) {
+function templateVariablesOf({ chat_template_kwargs: given, reasoning_effort: effort, add_generation_prompt: begins }: Body): Readonly<Record<string, unknown>> | undefined {
+  if (effort === undefined && begins !== false) {
     return given;
   }
-  return { ...thinkingVariables(effort), ...given };
+  return { ...(effort === undefined ? {} : thinkingVariables(effort)), ...given, ...(begins === false ? { add_generation_prompt: false } : {}) };
+}
+
+/** An answer at the end is gone on with; who says so must mean it. Source of the field: vLLM, as llama-server has it. */
+function checkContinuation({ messages, continue_final_message: goesOn, add_generation_prompt: begins }: Body): void {
+  const last = messages.at(-1);
+  const isAnswer = last?.role === 'assistant' && (last.tool_calls ?? []).length === 0;
+  if (goesOn === true && begins === true) {
+    throw refused('continue_final_message', 'must not be true together with "add_generation_prompt"');
+  }
+  if (goesOn !== undefined && goesOn !== isAnswer) {
+    throw refused('continue_final_message', goesOn ? 'needs a last message of the role assistant, which is gone on with' : 'must be true: a last message of the role assistant is gone on with');
+  }
 }
 
 export function thinkingVariables(effort: string): Readonly<Record<string, unknown>> {

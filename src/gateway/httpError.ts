@@ -46,7 +46,7 @@ export class HttpError extends Error {
   }
 
   toWire(): WireError {
-    return { error: { message: this.message, type: typeOfStatus(this.status), param: this.param, code: this.code, ...this.more } };
+    return { error: { message: this.message, type: this.more.n_ctx === undefined ? typeOfStatus(this.status) : 'exceed_context_size_error', param: this.param, code: this.code, ...this.more } };
   }
 }
 

@@ -113,13 +113,21 @@ class MessageWriter {
   #lastCall = -1;
   #last: ChatChunk = {};
 
-  constructor(private readonly model: string) {}
+  #model: string;
+
+  constructor(model: string) {
+    this.#model = model;
+  }
 
   eventsOf(chunk: ChatChunk): string {
     let events = '';
     if (!this.#isStarted) {
+      this.#model = chunk.modelId ?? this.#model;
+      if (chunk.droppedMessages !== undefined && !chunk.text && !chunk.reasoning && chunk.toolCalls === undefined) {
+        return ''; // how long the prompt is comes with the first piece of the answer
+      }
       this.#isStarted = true;
-      const message = { ...messageHead(chunk.modelId ?? this.model), content: [], stop_reason: null, stop_sequence: null, usage: toWireUsage(undefined) };
+      const message = { ...messageHead(this.#model), content: [], stop_reason: null, stop_sequence: null, usage: toWireUsage(chunk.prompt && { promptTokens: chunk.prompt.tokens, completionTokens: 0, cachedTokens: chunk.prompt.cachedTokens }) };
       events += event('message_start', { type: 'message_start', message }) + event('ping', { type: 'ping' });
     }
     if (chunk.reasoning) {

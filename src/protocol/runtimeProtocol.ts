@@ -381,6 +381,8 @@ export const chatTextNotification = {
     logprobs: v.optional(v.array(v.object({ ...tokenLogprob, top: v.array(v.object(tokenLogprob)) }))),
     /** With the first piece: messages left out, oldest first, because the context was too short for them. */
     droppedMessages: v.optional(count),
+    /** With the first piece of the answer. */
+    prompt: v.optional(v.object({ tokens: count, cachedTokens: count })),
   }),
 } satisfies NotificationDescriptor<Schema>;
 export type AnswerPiece = Omit<v.InferOutput<typeof chatTextNotification.params>, 'requestId'>;

@@ -20,7 +20,7 @@ export interface AnswerTextOptions<T> {
   readonly tools?: { readonly parser: ToolCallParser; readonly parallel: boolean } | undefined;
   /** The answer is written in channels, which also hold its calls of tools. */
   readonly harmony?: { readonly inAnswer: boolean; readonly tools: ReadonlySet<string>; readonly parallel: boolean } | undefined;
-  readonly onPiece: (piece: Omit<AnswerPiece, 'droppedMessages'>) => void;
+  readonly onPiece: (piece: Omit<AnswerPiece, 'droppedMessages' | 'prompt'>) => void;
 }
 
 export class AnswerText<T> {

@@ -22,7 +22,7 @@ export class ChunkSender {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  push({ text = '', reasoning = '', toolCalls = [], logprobs = [] }: Omit<AnswerPiece, 'droppedMessages'>): void {
+  push({ text = '', reasoning = '', toolCalls = [], logprobs = [] }: Omit<AnswerPiece, 'droppedMessages' | 'prompt'>): void {
     this.#text += text;
     this.#reasoning += reasoning;
     this.#toolCalls.push(...toolCalls);

@@ -53,7 +53,11 @@ export async function generateAnswer(generation: Generation): Promise<Generation
 
 async function generate(generation: Generation, cachedTokens: number, place: Place): Promise<GenerationResult> {
   const { prompt, params, listener, signal, started } = generation;
-  const sender = new ChunkSender((piece) => listener.onPiece(piece));
+  let isFirst = true;
+  const sender = new ChunkSender((piece) => {
+    listener.onPiece(isFirst ? { ...piece, prompt: { tokens: prompt.tokens.length, cachedTokens } } : piece);
+    isFirst = false;
+  });
   let completionTokens = 0;
   let firstTokenAt: number | undefined;
   let lastTokenAt = started;

@@ -3,8 +3,11 @@
 // Must not know: requests, slots.
 
 import type { LlamaModel, Token } from 'node-llama-cpp';
-import { TokenText, type Detokenize } from './tokenText';
 import { byteLevelText } from './byteLevelText';
+import type { Detokenize } from './tokenText';
+
+/** Bytes, and so tokens, that one may have. */
+const longestCharacter = 4;
 
 /**
  * Byte-pair vocabularies hold their spaces in the tokens, so that each has one text (llama-server puts its answers
@@ -34,13 +37,23 @@ export function createDetokenizer(model: LlamaModel, special = false): Detokeniz
   };
 }
 
-/** All of them as one text. */
+/** All of them as one text; half a character is U+FFFD. */
 export function detokenizeAll(model: LlamaModel, tokens: readonly Token[]): string {
   if (`${model.vocabularyType}` !== 'bpe') {
     return model.detokenize(tokens, true);
   }
-  const text = new TokenText(createDetokenizer(model, true));
-  return tokens.map((token) => text.push(token)).join('') + text.end();
+  const detokenize = createDetokenizer(model, true);
+  let text = '';
+  let pending: Token[] = [];
+  for (const token of tokens) {
+    pending.push(token);
+    const piece = detokenize(pending, []);
+    if (!piece.endsWith('\uFFFD') || pending.length === longestCharacter) {
+      text += piece;
+      pending = [];
+    }
+  }
+  return text + (pending.length === 0 ? '' : detokenize(pending, []));
 }
 
 /** The texts of all tokens, as they stand in the model's file. */

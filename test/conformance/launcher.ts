@@ -52,6 +52,9 @@ let stop: (() => void) | undefined;
 const folder = await mkdtemp(path.join(os.tmpdir(), 'jan-cf-'));
 const modelFile = await modelFileOf(kind);
 process.on('SIGTERM', () => void end());
+// Nobody is left to stop it when the tests are killed.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || void end(), 1000).unref();
 
 if (reference !== undefined && reference !== '') {
   runReference(reference);

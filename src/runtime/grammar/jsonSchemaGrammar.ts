@@ -164,8 +164,10 @@ export class SchemaGrammar {
 
   #array(schema: Schema, where: string, depth: number): string {
     this.#basic('ws');
-    if (Array.isArray(schema.prefixItems)) {
-      const items = this.#choices(schema.prefixItems as unknown[], where).map((item) => this.visit(item, `an item of ${where}`, depth + 1));
+    // Drafts before 2020-12 said `items` for both.
+    const tuple = Array.isArray(schema.items) ? (schema.items as unknown[]) : schema.prefixItems;
+    if (Array.isArray(tuple)) {
+      const items = this.#choices(tuple as unknown[], where).map((item) => this.visit(item, `an item of ${where}`, depth + 1));
       return this.#rule(`"[" ws ${items.join(' ws "," ws ')} ws "]"`);
     }
     const item = this.visit(schema.items ?? true, `the items of ${where}`, depth + 1);

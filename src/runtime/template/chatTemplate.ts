@@ -10,6 +10,8 @@ import { messagesFor, toolText, type TemplateAbilities } from './templateMessage
 export interface TemplateVariables {
   readonly bos_token: string;
   readonly eos_token: string;
+  /** For templates that look through the tools also when there are none. */
+  readonly tools?: readonly [];
 }
 
 export interface RenderedChat {
@@ -43,12 +45,23 @@ export class ChatTemplate {
 
   /** @throws SandboxFailure when the template can't be rendered at all */
   static async open(source: string, sandbox: Sandbox, variables: TemplateVariables): Promise<ChatTemplate> {
+    try {
+      return await ChatTemplate.#probe(source, sandbox, variables);
+    } catch (error) {
+      if (!(error instanceof SandboxFailure) || error.reason !== 'failed' || !source.includes('tools')) {
+        throw error;
+      }
+      return await ChatTemplate.#probe(source, sandbox, { ...variables, tools: [] }).catch(() => Promise.reject(error));
+    }
+  }
+
+  static async #probe(source: string, sandbox: Sandbox, variables: TemplateVariables): Promise<ChatTemplate> {
     const user = { role: 'user', content: probe.user };
     const answer = { role: 'assistant', content: probe.answer };
     const tools = [toolVariable({ name: probe.tool, description: 'x', parameters: { type: 'object', properties: {} } })];
     const call = { id: 'abcdef123', type: 'function', function: { name: probe.tool, arguments: { x: probe.argument } } };
     const rendered = (messages: readonly unknown[], more: Readonly<Record<string, unknown>> = {}): Promise<string> =>
-      sandbox.run({ kind: 'render', template: source, variables: { ...variables, messages, add_generation_prompt: true, ...more } });
+      sandbox.run({ kind: 'render', template: source, variables: { ...today(), ...variables, messages, add_generation_prompt: true, ...more } });
     const shows = async (words: readonly string[], messages: readonly unknown[], more?: Readonly<Record<string, unknown>>): Promise<boolean> => {
       try {
         const text = await rendered(messages, more);
@@ -94,11 +107,12 @@ export class ChatTemplate {
     const goesOn = last.role === 'assistant' && (last.toolCalls ?? []).length === 0;
     const messages: readonly WireMessage[] = goesOn ? [...params.messages.slice(0, -1), { ...last, content: last.content + endMark }] : params.messages;
     const variables = {
+      ...today(),
       ...(params.templateVariables === undefined ? {} : (marked(params.templateVariables, mark) as object)),
       ...this.variables,
       messages: marked(messagesFor(messages, this.abilities, this.abilities.tools ? undefined : toolText(tools)), mark),
       ...(tools.length > 0 && this.abilities.tools ? { tools: marked(tools.map(toolVariable), mark) } : {}),
-      add_generation_prompt: !goesOn,
+      add_generation_prompt: !goesOn && params.templateVariables?.['add_generation_prompt'] !== false,
     };
     let text = await this.#run(variables, params.messages);
     const end = text.lastIndexOf(endMark);
@@ -127,6 +141,12 @@ export class ChatTemplate {
           );
     }
   }
+}
+
+/** Templates ask for the day under these names. Source: llama.cpp. */
+function today(): { readonly date_string: string; readonly datetime: string } {
+  const [month = '', day = '', year = ''] = new Date().toLocaleDateString('en-US', { month: 'short', day: '2-digit', year: 'numeric' }).split(/,? /);
+  return { date_string: `${day} ${month} ${year}`, datetime: `${month} ${day} ${year}` };
 }
 
 /** Long conversations take their time in good templates too, ms. */

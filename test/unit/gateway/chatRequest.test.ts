@@ -123,6 +123,23 @@ describe('parseChatRequest', () => {
     assert.deepEqual(requestOf({ reasoning_effort: 'high', chat_template_kwargs: { a: 1 } }), { templateVariables: { enable_thinking: true, reasoning_effort: 'high', a: 1 } });
   });
 
+  it('goes on with an answer at the end, and says so', () => {
+    const begun = [...messages, { role: 'assistant', content: 'Wh' }];
+    assert.equal(parseChatRequest({ messages: begun, continue_final_message: true, add_generation_prompt: false }).request.messages.length, 2);
+    assert.deepEqual(requestOf({ add_generation_prompt: false, chat_template_kwargs: { a: 1 } }), { templateVariables: { a: 1, add_generation_prompt: false } });
+    assert.deepEqual(requestOf({ add_generation_prompt: true, continue_final_message: false }), {});
+    for (const wrong of [{ messages: begun, continue_final_message: true, add_generation_prompt: true }, { messages, continue_final_message: true }, { messages: begun, continue_final_message: false }]) {
+      assert.equal(refusalOf(wrong).param, 'continue_final_message');
+    }
+  });
+
+  it('takes llama-server’s name for the limit', () => {
+    assert.deepEqual(requestOf({ n_predict: 5 }), { maxTokens: 5 });
+    assert.deepEqual(requestOf({ n_predict: -1 }), {});
+    assert.deepEqual(requestOf({ n_predict: 5, max_tokens: 6 }), { maxTokens: 6 });
+    assert.equal(refusalOf({ messages, n_predict: 0 }).param, 'n_predict');
+  });
+
   it('knows streams and usage', () => {
     const { stream, includeUsage } = parseChatRequest({ messages, stream: true, stream_options: { include_usage: true } });
     assert.deepEqual([stream, includeUsage], [true, true]);

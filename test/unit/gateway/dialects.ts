@@ -9,7 +9,8 @@ export const usage = { promptTokens: 10, completionTokens: 4, cachedTokens: 6 };
 
 /** Thinks, says a word, and asks for two tools at once. */
 export const thinkAndCall: Answer = async function* () {
-  yield { reasoning: 'let me ', modelId: 'test/echo' };
+  yield { droppedMessages: 1, modelId: 'test/echo' };
+  yield { reasoning: 'let me ', prompt: { tokens: 9, cachedTokens: 3 } };
   yield { reasoning: 'see' };
   yield { text: 'One moment.' };
   yield { toolCalls: [{ index: 0, id: 'call_a', name: 'get_time', arguments: '' }] };

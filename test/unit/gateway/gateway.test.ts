@@ -65,7 +65,7 @@ describe('gateway with the openai client', () => {
     for await (const chunk of stream) {
       chunks.push(chunk);
     }
-    assert.deepEqual(chunks[0]?.choices[0]?.delta, { role: 'assistant', content: '' });
+    assert.deepEqual(chunks[0]?.choices[0]?.delta, { role: 'assistant', content: null });
     assert.equal(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join(''), 'hello "big"\n wörld');
     assert.deepEqual(
       chunks.map((chunk) => chunk.choices[0]?.finish_reason).filter((reason) => reason !== null),
@@ -127,7 +127,7 @@ describe('gateway with the openai client', () => {
     for await (const chunk of await client.chat.completions.create({ model: 'test/echo', messages: user('x'), stream: true })) {
       deltas.push(chunk.choices[0]?.delta);
     }
-    assert.deepEqual(deltas, [{ role: 'assistant', content: '' }, { reasoning_content: 'hmm' }, { content: 'yes' }, {}]);
+    assert.deepEqual(deltas, [{ role: 'assistant', content: null }, { reasoning_content: 'hmm' }, { content: 'yes' }, {}]);
   });
 
   for (const stream of [true, false]) {
@@ -219,6 +219,19 @@ describe('gateway with the openai client', () => {
     assert.deepEqual((await Promise.all(others)).sort(), [200, 429, 429]);
     assert.equal((await first).choices[0]?.message.content, 'ok');
     assert.equal((await create()).choices[0]?.message.content, 'ok');
+  });
+
+  it('says how long a prompt was that is too long', async () => {
+    const answer: Answer = async function* () {
+      yield* [];
+      throw new JanError('context-overflow', 'Too long.', { details: { promptTokens: 9000, contextLength: 4096 } });
+    };
+    await open({ answer });
+    const failure = await client.chat.completions.create({ model: 'test/echo', messages: user('x') }).catch((error: unknown) => error);
+    assert.ok(failure instanceof OpenAI.BadRequestError);
+    assert.deepEqual([failure.code, failure.type], ['context_length_exceeded', 'exceed_context_size_error']);
+    const { n_prompt_tokens: tokens, n_ctx: length } = failure.error as { n_prompt_tokens: number; n_ctx: number };
+    assert.deepEqual([tokens, length], [9000, 4096]);
   });
 
   it('errors before the first token have their status, also on a stream', async () => {

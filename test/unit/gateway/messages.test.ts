@@ -59,6 +59,7 @@ describe('Anthropic messages', () => {
     const events = await gather(await client.messages.create({ ...ask, stream: true }));
     const steps = events.map((event) => `${event.type}${'index' in event ? ` ${event.index}` : ''}`).filter((step, index, all) => step !== all[index - 1]);
     const block = (index: number, hasDelta = true): string[] => [`content_block_start ${index}`, ...(hasDelta ? [`content_block_delta ${index}`] : []), `content_block_stop ${index}`];
+    assert.deepEqual(events[0]?.type === 'message_start' && events[0].message.usage, { input_tokens: 6, cache_creation_input_tokens: 0, cache_read_input_tokens: 3, output_tokens: 0 });
     assert.deepEqual(steps, ['message_start', ...block(0), ...block(1), ...block(2), ...block(3), 'message_delta', 'message_stop']);
   });
 

@@ -103,6 +103,9 @@ describe('endpoint and the real engine', function () {
     assert.equal(((await ask('/detokenize', { model: 'starter', tokens })) as { content: string }).content, text);
     const mark = ((await ask('/tokenize', { model: 'starter', content: 'x ?' })) as { tokens: number[] }).tokens.at(-1)!;
     const biased = await openai.completions.create({ model: 'starter', prompt: 'x', max_tokens: 3, temperature: 0, logit_bias: { [mark]: 100 }, logprobs: 0 });
+    const { tokens: pieces } = (await ask('/tokenize', { model: 'starter', content: '媽 ?', with_pieces: true })) as { tokens: { piece: string }[] };
+    assert.equal(pieces.at(-1)?.piece, ' ?');
+    assert.ok(pieces.every(({ piece }) => piece.length > 0));
     assert.equal(biased.choices[0]?.text, ' ? ? ?');
     assert.deepEqual(biased.choices[0]?.logprobs?.tokens, [' ?', ' ?', ' ?']);
   });

@@ -55,6 +55,15 @@ describe('chat templates', function () {
     assert.equal(await render(strict, [user('Count'), assistant('one, two ')]), '<s><start_of_turn>user\nCount<end_of_turn>\n<start_of_turn>assistant\none, two ');
   });
 
+  it('know the day, may end before the answer, and may look through tools that are not there', async () => {
+    const [month, day, year] = new Date().toString().split(' ').slice(1, 4);
+    const dated = `{{ date_string }}|{{ datetime }}|{% for tool in tools %}{{ tool.function.name }}{% endfor %}|{{ messages[0].content }}{% if add_generation_prompt %}>{% endif %}`;
+    assert.equal(await render(dated, [user('Hi')]), `${day} ${month} ${year}|${month} ${day} ${year}||Hi>`);
+    assert.match(await render(dated, [user('Hi')], { tools: [weather] }), /\|get_weather\|Hi>$/);
+    assert.match(await render(dated, [user('Hi')], { templateVariables: { add_generation_prompt: false, date_string: 'yesterday' } }), /^yesterday\|.*\|Hi$/);
+    await assert.rejects(open('{{ tools.x.y + 1 }}'), /undefined/);
+  });
+
   it('that have no system message, or want roles to take turns, get what they can say', async () => {
     const template = await open(strict);
     assert.deepEqual(template.abilities, { system: false, repeatedRoles: false, tools: false, thinking: false, toolTurns: false });
