@@ -21,6 +21,7 @@ export interface RuntimeProcessOptions {
 
 export interface RuntimeProcess {
   readonly pid: number | undefined;
+  readonly isConfined: boolean;
   /** Resolves when it accepts connections; never, when it ends before. */
   readonly listening: Promise<void>;
   readonly exited: Promise<ProcessExit>;
@@ -104,5 +105,5 @@ export function startRuntimeProcess({ entry, address, execPath = process.execPat
     });
   });
   child.unref();
-  return { pid: child.pid, listening, exited };
+  return { pid: child.pid, isConfined: confinement.length > 0, listening, exited };
 }

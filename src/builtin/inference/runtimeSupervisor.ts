@@ -125,7 +125,6 @@ export class RuntimeSupervisor implements Disposable {
     }
     await pause(this.#crashes.length < 2 ? 0 : 250 * 2 ** (this.#crashes.length - 1));
     const address = await prepareRuntimeAddress(this.options.directory);
-    const confinement = this.options.confinement ?? (await findConfinement(this.options.log));
     const deadline = Date.now() + startDeadlineMs;
     for (;;) {
       try {
@@ -142,20 +141,14 @@ export class RuntimeSupervisor implements Disposable {
           throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
         }
       }
-      await this.#waitForListener(address, this.#isUnconfined ? [] : confinement);
+      await this.#waitForListener(address);
     }
   }
 
   /** Starts a process when none of ours runs; resolves when it listens, has ended, or after a moment. */
-  async #waitForListener(address: string, confinement: readonly string[]): Promise<void> {
+  async #waitForListener(address: string): Promise<void> {
     const started = this.#child === undefined;
-    const child = (this.#child ??= startRuntimeProcess({
-      entry: this.options.entry,
-      address,
-      execPath: this.options.execPath,
-      confinement,
-      log: this.options.log,
-    }));
+    const child = (this.#child ??= await this.#startProcess(address));
     if (started) {
       void child.exited.then(() => {
         if (this.#child === child) {
@@ -170,7 +163,7 @@ export class RuntimeSupervisor implements Disposable {
       ...(started ? [] : [pause(50).then(() => undefined)]),
     ]);
     if (exit !== undefined && exit.code !== exitCodeTaken && !(exit.signal === 'SIGKILL' && !started)) {
-      if (confinement.length > 0) {
+      if (child.isConfined) {
         this.options.log.warn(`The engine could not be started confined (it ${exitWords(exit)}), and is started without.`);
         this.#isUnconfined = true;
         return;
@@ -180,6 +173,12 @@ export class RuntimeSupervisor implements Disposable {
         details: { signal: exit.signal, exitCode: exit.code },
       }));
     }
+  }
+
+  async #startProcess(address: string): Promise<RuntimeProcess> {
+    const { entry, execPath, log, confinement } = this.options;
+    const programs = this.#isUnconfined ? [] : (confinement ?? (await findConfinement(log)));
+    return startRuntimeProcess({ entry, address, execPath, confinement: programs, log });
   }
 
   async #connect(address: string): Promise<RuntimeConnection> {
