@@ -923,7 +923,7 @@ export interface ModelLoadOptions {
   readonly gpuLayers?: number | 'auto' | 'max';
   /** Tokens a batch; default 512. */
   readonly batchSize?: number;
-  /** Default: all cores but one. */
+  /** Default: all cores but one. While other programs keep cores busy, fewer are used. */
   readonly threads?: number;
   /** Default `'auto'`: when the backend and the model can. */
   readonly flashAttention?: boolean | 'auto';

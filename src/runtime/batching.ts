@@ -47,6 +47,10 @@ export class Batching {
       drawn: () => this.#stepEnded(),
       leave: () => {
         this.#places.delete(place);
+        if (this.#places.size === 0) {
+          // Nobody is left to say when a step that was begun ended.
+          this.#step = undefined;
+        }
         this.#open();
       },
     };

@@ -60,6 +60,21 @@ describe('answers in one step', () => {
     assert.deepEqual(step(item(1), item(1), item(1), item(1)), [1]);
   });
 
+  it('learn nothing of a step whose answer was given up', () => {
+    let now = 0;
+    const batching = new Batching(undefined, () => now);
+    const first = batching.enter(0);
+    batching.choose({ items: [item(1)], size: 512 });
+    now += 10;
+    first.drawn();
+    batching.choose({ items: [item(1)], size: 512 });
+    first.leave();
+    now += 3_600_000;
+    batching.enter(0);
+    batching.choose({ items: [item(1)], size: 512 });
+    assert.equal(batching.cost.of(1), 10);
+  });
+
   it('share a step with a prompt that is read, which gets what room there is', () => {
     const { step } = createBatching((tokens) => tokens);
     assert.deepEqual(step(item(1), item(500)), [1, 500]);
