@@ -42,6 +42,7 @@ import {
 } from '../protocol/runtimeProtocol';
 import type { Engine } from './engine';
 import type { AnswerListener } from './loadedModel';
+import { inWords } from './nativeErrors';
 
 export interface SessionOptions {
   readonly engine: Engine;
@@ -187,7 +188,7 @@ export class LeaseSession {
         }
         return await run(parsed.output, abort.signal);
       } catch (error) {
-        const wire = toErrorWire(error);
+        const wire = toErrorWire(inWords(error));
         return new ResponseError(janErrorRpcCode, wire.message, wire);
       } finally {
         cancellation.dispose();
