@@ -15,6 +15,13 @@ export interface MemoryRoomOptions {
   /** All models, the one to be loaded among them. */
   readonly entries: () => readonly ModelEntry[];
   readonly unload: (idle: ModelEntry) => Promise<void>;
+  /** Default: this machine's and its graphics card's. */
+  readonly free?: () => Promise<FreeBytes>;
+}
+
+export interface FreeBytes {
+  readonly ram: number;
+  readonly vram: number;
 }
 
 /**
@@ -45,7 +52,7 @@ export async function makeRoom(options: MemoryRoomOptions): Promise<MemoryPlan> 
 }
 
 /** Bytes of the machine and of the graphics card. */
-export async function freeBytes(llama: Pick<Llama, 'gpu' | 'getVramState'>): Promise<{ readonly ram: number; readonly vram: number }> {
+export async function freeBytes(llama: Pick<Llama, 'gpu' | 'getVramState'>): Promise<FreeBytes> {
   const vram = llama.gpu === false ? 0 : (await llama.getVramState()).free;
   return { ram: freeMemory(), vram };
 }
@@ -59,8 +66,8 @@ interface Room {
   readonly limit: number;
 }
 
-async function roomNow({ entry, llama, budget }: MemoryRoomOptions, others: readonly ModelEntry[]): Promise<Room> {
-  const { ram, vram } = await freeBytes(llama);
+async function roomNow({ entry, llama, budget, free = () => freeBytes(llama) }: MemoryRoomOptions, others: readonly ModelEntry[]): Promise<Room> {
+  const { ram, vram } = await free();
   // Loads under way have not taken all of theirs yet.
   const promised = others.reduce((sum, { status, planned, progress }) => sum + (status === 'loading' ? planned * (1 - progress) : 0), 0);
   const taken = others.reduce((sum, other) => sum + residentBytes(other), 0);

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import type { GgufHeader } from '../../../src/common/gguf/readGgufHeader';
+import type { LoadedModel } from '../../../src/runtime/loadedModel';
+import { makeRoom, type MemoryRoomOptions } from '../../../src/runtime/memoryRoom';
+import type { ModelEntry } from '../../../src/runtime/modelEntry';
+
+const gib = 1024 ** 3;
+const header: GgufHeader = {
+  version: 3,
+  metadata: new Map(),
+  tensorCount: 292,
+  architecture: 'llama',
+  parameters: 8e9,
+  contextLength: 8192,
+  blockCount: 32,
+  embeddingLength: 4096,
+  headCount: 32,
+  headCountKv: 8,
+  hasChatTemplate: true,
+  vocabularySize: 128_256,
+  dataOffset: 0,
+};
+
+function entry(modelId: string, change: Partial<ModelEntry> = {}): ModelEntry {
+  const waiting = new Set<() => void>();
+  return {
+    modelId, path: `/${modelId}.gguf`, params: { modelId, path: `/${modelId}.gguf` }, header, size: 4 * gib, draftSize: 0, purposes: [], notes: [],
+    status: 'loading', progress: 0, planned: 0, users: 0, lastUsed: 0, wasAsked: true, abort: new AbortController(), waiting, ready: new Promise(() => undefined),
+    ...change,
+  };
+}
+
+const loaded = (modelId: string, lastUsed: number, users = 0): ModelEntry =>
+  entry(modelId, { status: 'ready', lastUsed, users, loaded: { memory: 5 * gib } as LoadedModel });
+
+/** A machine with so much memory, of which loaded models have theirs. */
+function machine(total: number, others: ModelEntry[], budget?: number) {
+  const wanted = entry('wanted');
+  const entries = [...others, wanted];
+  const left: string[] = [];
+  const room = makeRoom({
+    entry: wanted,
+    llama: { gpu: false } as MemoryRoomOptions['llama'],
+    budget,
+    entries: () => entries,
+    unload: async (idle) => {
+      left.push(idle.modelId);
+      entries.splice(entries.indexOf(idle), 1);
+    },
+    free: async () => ({ ram: total - entries.reduce((sum, { loaded: model }) => sum + (model?.memory ?? 0), 0), vram: 0 }),
+  });
+  return { room, left };
+}
+
+describe('room for a model', () => {
+  it('is there beside others while all fit', async () => {
+    const { room, left } = machine(32 * gib, [loaded('a', 1), loaded('b', 2)]);
+    assert.equal((await room).need.contextLength, 8192);
+    assert.deepEqual(left, []);
+  });
+
+  it('is made by those unused for longest, and no more of them than it takes', async () => {
+    const { room, left } = machine(18 * gib, [loaded('newest', 3), loaded('oldest', 1), loaded('middle', 2)]);
+    await room;
+    assert.deepEqual(left, ['oldest']);
+  });
+
+  it('is never made by one in use, and by none where that would not help', async () => {
+    const busy = machine(14 * gib, [loaded('busy', 1, 1), loaded('idle', 2)]);
+    await busy.room;
+    assert.deepEqual(busy.left, ['idle']);
+    const hopeless = machine(8 * gib, [loaded('busy', 1, 1)]);
+    await assert.rejects(hopeless.room, (error: Error) => /Models in use hold 5\.0 GB.*(would fit|smaller model)/.test(error.message));
+    const tooSmall = machine(6 * gib, [entry('small', { status: 'ready', loaded: { memory: 0.1 * gib } as LoadedModel })], 3 * gib);
+    await assert.rejects(tooSmall.room, /jan\.engine\.memoryBudget, 3\.0 GB/);
+    assert.deepEqual(tooSmall.left, []);
+  });
+
+  it('counts what loads under way will still take', async () => {
+    const half = entry('half', { planned: 6 * gib, progress: 0.5 });
+    await machine(10 * gib, [half]).room;
+    await assert.rejects(machine(10 * gib, [entry('begun', { planned: 6 * gib, progress: 0 })]).room, { code: 'out-of-memory' });
+  });
+
+  it('is bounded by the budget, however much is free', async () => {
+    const { room, left } = machine(64 * gib, [loaded('a', 1)], 8 * gib);
+    await room;
+    assert.deepEqual(left, ['a']);
+  });
+});
