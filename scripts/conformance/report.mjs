@@ -4,7 +4,7 @@
 /**
  * @typedef {{ id: string, outcome: 'passed' | 'failed' | 'skipped' | 'left out', message?: string, line?: number }} Result
  * @typedef {{ test: string, verdict: 'does not apply' | 'on purpose' | 'gap', reason: string, run?: false }} Reason
- *   `test` is an id or its beginning; the longest that fits counts. `run: false`: not even tried.
+ *   `test` is the beginning of an id, with `$` a whole one; the longest that fits counts. `run: false`: not even tried.
  * @typedef {{ id: string, verdict: 'passes' | 'does not apply' | 'on purpose' | 'gap' | 'unexplained', reason: string }} Judged
  */
 
@@ -25,7 +25,7 @@ function judgeOne({ id, outcome, message = '', line }, reasons) {
   if (outcome === 'skipped') {
     return { id, verdict: 'does not apply', reason: /^needs/.test(message) ? message : `skipped by the suite itself: ${message || 'no reason given'}` };
   }
-  const [fitting] = reasons.filter(({ test }) => id.startsWith(test)).sort((a, b) => b.test.length - a.test.length);
+  const [fitting] = reasons.filter(({ test }) => (test.endsWith('$') ? `${id}$` === test : id.startsWith(test))).sort((a, b) => b.test.length - a.test.length);
   if (fitting !== undefined) {
     return { id, verdict: fitting.verdict, reason: fitting.reason };
   }
@@ -55,7 +55,7 @@ export function toMarkdown(judged, tag) {
 
 Written by \`npm run conformance\`: llama.cpp ${tag}'s \`tools/server/tests\` (pytest), each test with an engine and an endpoint of its own.
 A thin port before the endpoint adds its token where the test starts llama-server without a key, and replaces the model's name;
-nothing else is translated. The model is the starter model for chats, generated ones for embeddings and ranking.
+nothing else is translated. The models are generated, with random weights: one that chats, one for embeddings, one that ranks.
 
 - **passes**: as it is, unchanged.
 - **does not apply**: it checks what is no part of what the endpoint offers ([endpoint.md](endpoint.md)), the words of a model

@@ -1,8 +1,9 @@
 // Runs llama.cpp's own tests of llama-server against our endpoint and writes docs/conformance.md.
-// Usage: npm run conformance [-- --only test_basic.py,test_tokenize.py::test_tokenize_with_bos] [--reference] [--no-build]
+// Usage: npm run conformance [-- --only test_basic.py,test_tokenize.py::test_tokenize_with_bos] [--reference] [--no-build] [--again]
 //   --only       beginnings of test ids; the table is then printed and not written
 //   --reference  the same tests against llama-server itself with our model (built by bench/buildLlamaServer.mjs): tells
 //                a test that wants another model from one that we fail
+//   --again      judges the last run once more, after a change of reasons.json
 // The tests come from the source that node-llama-cpp carries; none of them is part of this repository.
 // Must not know: what single tests check (reasons.json says why one does not apply).
 
@@ -23,6 +24,8 @@ const here = import.meta.dirname;
 const log = (line) => process.stderr.write(`${line}\n`);
 /** Of one test, s. */
 const timeLimit = 90;
+/** Of the last whole run. */
+const lastResults = 'dist/conformance/results.json';
 /** Each has a port of its own. */
 const shards = Math.max(1, Math.min(4, os.availableParallelism()));
 
@@ -42,10 +45,13 @@ async function main(args) {
   const work = await fs.mkdtemp(path.join(os.tmpdir(), 'jan-conformance-'));
   try {
     const reference = args.includes('--reference') ? await referenceProgram() : '';
-    const results = await runTests({ work, python, source, only, reference, reasons, launcher: await makeLauncher(work) });
+    const results = args.includes('--again')
+      ? JSON.parse(await fs.readFile(lastResults, 'utf8'))
+      : await runTests({ work, python, source, only, reference, reasons, launcher: await makeLauncher(work) });
     const judged = judge(results, reference === '' ? reasons : []);
     log(toSummary(judged));
     if (only.length === 0 && reference === '') {
+      await fs.writeFile(lastResults, JSON.stringify(results));
       await fs.writeFile('docs/conformance.md', toMarkdown(judged, tag));
       log('docs/conformance.md is written.');
     }

@@ -20,7 +20,7 @@ export async function answerNativeCompletion(exchange: Exchange, services: Route
     const answers: unknown[] = [];
     for (const [index, request] of requests.entries()) {
       const answer = await gatherAnswer(exchange, services, generate(request));
-      answers.push(chosen(lastOf(native, index, answer, await textOf(request, exchange, services)), native.fields));
+      answers.push(chosen(lastOf(native, request, index, answer, await textOf(request, exchange, services)), native.fields));
     }
     sendJson(exchange.response, 200, native.isList ? answers : answers[0]);
     return;
@@ -41,7 +41,7 @@ export async function answerNativeCompletion(exchange: Exchange, services: Route
         });
         const { last } = said;
         const answer = { ...last, modelId: said.modelId, text: said.text, logprobs: [], finishReason: finishReasonOf(last, false) };
-        const whole = lastOf(native, index, answer, await textOf(request, exchange, services));
+        const whole = lastOf(native, request, index, answer, await textOf(request, exchange, services));
         await write(event(chosen({ ...whole, content: '', tokens: [], completion_probabilities: undefined }, native.fields)));
       }
     },
@@ -85,7 +85,7 @@ async function textOf({ prompt, modelId }: CompletionRequest, { signal }: Exchan
 type Whole = Pick<Answer, 'modelId' | 'text' | 'logprobs' | 'finishReason'> & Pick<ChatChunk, 'stopString' | 'usage' | 'timings'>;
 
 /** What the model's own settings decide is not known here: the settings are those that the request states. */
-function lastOf(native: NativeRequest, index: number, answer: Whole, prompt: string): Readonly<Record<string, unknown>> {
+function lastOf(native: NativeRequest, { logitBias = {}, maxTokens }: CompletionRequest, index: number, answer: Whole, prompt: string): Readonly<Record<string, unknown>> {
   const usage: TokenUsage = answer.usage ?? { promptTokens: 0, completionTokens: 0 };
   return {
     index,
@@ -95,10 +95,10 @@ function lastOf(native: NativeRequest, index: number, answer: Whole, prompt: str
     tokens_predicted: usage.completionTokens,
     tokens_evaluated: usage.promptTokens,
     tokens_cached: usage.promptTokens + usage.completionTokens,
-    generation_settings: native.said,
+    generation_settings: { ...native.said, logit_bias: Object.entries(logitBias).map(([token, bias]) => ({ token: Number(token), bias })) },
     prompt,
     has_new_line: answer.text.includes('\n'),
-    truncated: false,
+    truncated: answer.finishReason === 'length' && maxTokens !== undefined && usage.completionTokens < maxTokens, // by the context's end
     stop_type: answer.finishReason === 'length' ? 'limit' : answer.stopString === undefined ? 'eos' : 'word',
     stopping_word: answer.stopString ?? '',
     timings: toWireTimings(usage, answer.timings ?? {}),

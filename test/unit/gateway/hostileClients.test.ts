@@ -233,7 +233,15 @@ describe('gateway and hostile clients', () => {
       });
     }
 
-    for (const path of ['/v1/chat/completions', '/v1/responses', '/v1/messages']) {
+    const messages = [{ role: 'user', content: 'x' }];
+    const streamed: Readonly<Record<string, object>> = {
+      '/v1/chat/completions': { messages },
+      '/v1/completions': { prompt: 'x' },
+      '/completion': { prompt: 'x' },
+      '/v1/responses': { input: 'x' },
+      '/v1/messages': { messages, max_tokens: 100 },
+    };
+    for (const [path, request] of Object.entries(streamed)) {
       it(`${path} stops the model when its reader leaves`, async () => {
         const ended = new Gate();
         const answer: Answer = async function* (_request, signal) {
@@ -244,11 +252,7 @@ describe('gateway and hostile clients', () => {
           }
         };
         await open({ answer });
-        const body = JSON.stringify({ model: 'test/echo', stream: true, max_tokens: 100, input: 'x', messages: [{ role: 'user', content: 'x' }] });
-        const request = JSON.parse(body) as Record<string, unknown>;
-        delete request[path === '/v1/responses' ? 'messages' : 'input'];
-        delete request[path === '/v1/responses' ? 'max_tokens' : ''];
-        const text = JSON.stringify(request);
+        const text = JSON.stringify({ model: 'test/echo', stream: true, ...request });
         const connection = await openRaw(echoCore.port);
         connection.socket.write(`${to(path, `Content-Length: ${text.length}`).join('\r\n')}\r\n\r\n${text}`);
         await connection.received('word');

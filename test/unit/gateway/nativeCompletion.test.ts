@@ -43,7 +43,9 @@ describe('native completions', () => {
     echoCore = await createEchoCore();
     await ask({ prompt: 'x', logit_bias: [[72, 1.5], ['ab', false]] });
     await ask({ prompt: 'x', logit_bias: { 72: 1.5, ab: -100 } });
-    for (const { logitBias } of echoCore.requests) {
+    const { generation_settings: settings } = await ask({ prompt: 'x', logit_bias: [[72, 1.5]] });
+    assert.deepEqual((settings as Native).logit_bias, [{ token: 72, bias: 1.5 }]);
+    for (const { logitBias } of echoCore.requests.slice(0, 2)) {
       assert.deepEqual(logitBias, { 72: 1.5, 97: -100, 98: -100 });
     }
   });
@@ -64,6 +66,8 @@ describe('native completions', () => {
       cache_n: 1, prompt_n: 4, prompt_ms: 8, prompt_per_token_ms: 2, prompt_per_second: 500,
       predicted_n: 2, predicted_ms: 10, predicted_per_token_ms: 10, predicted_per_second: 100,
     });
+    const cut = await ask({ prompt: 'x', n_predict: 9 });
+    assert.equal(cut.truncated, false);
     const events = await stream({ prompt: 'x', n_probs: 1 });
     assert.deepEqual(events.map(({ content, stop }) => [content, stop]), [['a', false], [' b', false], ['', true]]);
     assert.ok(events.slice(0, 2).every((event) => (event.completion_probabilities as unknown[]).length === 1));
