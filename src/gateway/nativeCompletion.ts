@@ -1,18 +1,25 @@
-// POST /completion (and /completions): a text continued, in llama-server's own form, for the tools that were made for it.
-// Source of the form: llama-server's README, "POST /completion". Must not know: sockets below the exchange, backends.
+// POST /completion (and /completions): a text continued, and /infill: a gap filled, in llama-server's own form, for the tools
+// that were made for it. Source of the form: llama-server's README, "POST /completion" and "POST /infill". Must not know: sockets below the exchange, backends.
 
 import type { ChatChunk, CompletionRequest, TokenLogprob, TokenUsage } from '../api/jan';
 import { eachChunk, finishReasonOf, gatherAnswer, orGone, streamEvents, type Answer, type Generate } from './answer';
 import { sendJson, type Exchange } from './exchange';
 import { isObject } from './fields';
-import { parseNativeRequest, type NativePrompt, type NativeRequest } from './nativeRequest';
+import { parseInfillRequest, parseNativeRequest, type NativePrompt, type NativeRequest } from './nativeRequest';
 import { finiteLogprob } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
 import { toWireTimings } from './timings';
 
-export async function answerNativeCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
-  const native = parseNativeRequest(parseJson(exchange.body));
+export function answerNativeCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
+  return answerNative(exchange, services, parseNativeRequest(parseJson(exchange.body)));
+}
+
+export function answerInfill(exchange: Exchange, services: RouteServices): Promise<void> {
+  return answerNative(exchange, services, parseInfillRequest(parseJson(exchange.body)));
+}
+
+async function answerNative(exchange: Exchange, services: RouteServices, native: NativeRequest): Promise<void> {
   const requests = await orGone(exchange.signal, () => completed(native, exchange, services));
   const generate = (request: CompletionRequest): Generate => (options) => services.api.inference.createCompletion(request, options);
 

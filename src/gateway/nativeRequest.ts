@@ -1,5 +1,5 @@
 // What a request in llama-server's own form asks for, in ours. What would be ignored and change the answer is refused.
-// Source of the fields: llama-server's README, "POST /completion". Must not know: HTTP, how an answer is sent.
+// Source of the fields: llama-server's README, "POST /completion" and "POST /infill". Must not know: HTTP, how an answer is sent.
 
 import * as v from 'valibot';
 import type { CompletionRequest } from '../api/jan';
@@ -30,18 +30,30 @@ const maxPrompts = 64;
 const maxParts = 2 ** 22;
 const fieldsMessage = 'must be at most 100 names of fields';
 
-const schema = v.object(
+const nativeEntries = {
+  ...generationEntries,
+  seed: integerIn(-1, Number.MAX_SAFE_INTEGER),
+  logit_bias: v.optional(v.unknown()),
+  n_probs: integerIn(0, 20),
+  return_tokens: flag,
+  response_fields: v.optional(v.pipe(v.array(text(200), fieldsMessage), v.maxLength(100, fieldsMessage))),
+};
+
+const schema = v.object({ ...nativeEntries, prompt: v.unknown() }, 'must be a JSON object');
+
+const extraMessage = 'must be at most 1000 objects with a text, and a filename or none';
+const infillSchema = v.object(
   {
-    ...generationEntries,
-    prompt: v.unknown(),
-    seed: integerIn(-1, Number.MAX_SAFE_INTEGER),
-    logit_bias: v.optional(v.unknown()),
-    n_probs: integerIn(0, 20),
-    return_tokens: flag,
-    response_fields: v.optional(v.pipe(v.array(text(200), fieldsMessage), v.maxLength(100, fieldsMessage))),
+    ...nativeEntries,
+    input_prefix: text(),
+    input_suffix: text(),
+    /** What stands before the cursor in its line, in the habit of editors. */
+    prompt: v.optional(text()),
+    input_extra: v.optional(v.pipe(v.array(v.object({ text: text(), filename: v.optional(text(4096)) }, extraMessage), extraMessage), v.maxLength(1000, extraMessage))),
   },
   'must be a JSON object',
 );
+type NativeFields = Omit<v.InferOutput<typeof schema>, 'prompt'>;
 
 const toldAgain = ['seed', 'temperature', 'top_k', 'top_p', 'min_p', 'repeat_penalty', 'frequency_penalty', 'presence_penalty', 'stop'] as const;
 
@@ -74,19 +86,33 @@ const form: Form<typeof schema> = {
   },
 };
 
+/** Editors send these with every request, as limits of time and taste. */
+const editorFields = ['n_indent', 't_max_prompt_ms', 't_max_predict_ms', 'samplers'];
+const infillForm: Form<typeof infillSchema> = { ...form, schema: infillSchema, ignored: new Set([...form.ignored, ...editorFields]) };
+
 /** @throws HttpError 400 that names the field at fault. */
 export function parseNativeRequest(body: unknown): NativeRequest {
-  const fields = readForm(form, body);
-  const { prompt, logit_bias: bias, n_probs: probabilities = 0, seed, stream = false } = fields;
+  const { prompt, ...fields } = readForm(form, body);
   const isList = Array.isArray(prompt) && !prompt.some((part) => typeof part === 'number');
   const prompts = isList ? prompt : [prompt];
   if (prompts.length === 0 || prompts.length > maxPrompts) {
     throw refused('prompt', `must be a text, tokens, or an array of 1 to ${maxPrompts} of them`);
   }
+  return { ...nativeOf(fields), prompts: prompts.map((one, index) => promptOf(one, isList ? `prompt[${index}]` : 'prompt')), isList };
+}
+
+/** The text between two others. Snippets from elsewhere come before it. @throws HttpError 400 that names the field at fault. */
+export function parseInfillRequest(body: unknown): NativeRequest {
+  const { prompt = '', input_prefix: before, input_suffix: after, input_extra: extra = [], ...fields } = readForm(infillForm, body);
+  const snippets = extra.map(({ filename, text: snippet }) => `${filename ?? 'snippet'}\n${snippet}\n\n`);
+  const native = nativeOf(fields);
+  return { ...native, request: { ...native.request, suffix: after }, prompts: [`${snippets.join('')}${before}${prompt}`], isList: false };
+}
+
+function nativeOf(fields: NativeFields): Omit<NativeRequest, 'prompts' | 'isList'> {
+  const { logit_bias: bias, n_probs: probabilities = 0, seed, stream = false } = fields;
   const returnTokens = fields.return_tokens ?? false;
   return {
-    prompts: prompts.map((one, index) => promptOf(one, isList ? `prompt[${index}]` : 'prompt')),
-    isList,
     request: {
       ...generationOf({ ...fields, logit_bias: undefined, seed: seed === -1 ? undefined : seed }),
       maxTokens: limitOf(fields),

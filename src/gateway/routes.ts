@@ -13,7 +13,7 @@ import { HttpError } from './httpError';
 import { answerCountTokens, answerMessages } from './messages';
 import type { GatewayMetrics } from './metrics';
 import { answerModel, answerModels } from './modelRoutes';
-import { answerNativeCompletion } from './nativeCompletion';
+import { answerInfill, answerNativeCompletion } from './nativeCompletion';
 import { answerRerank } from './rerank';
 import { answerResponses } from './responses';
 import { answerApplyTemplate, answerDetokenize, answerTokenize } from './tokenRoutes';
@@ -59,6 +59,7 @@ export function createRoutes(services: RouteServices): Routes {
   post('/v1/completions', (exchange) => answerCompletion(exchange, services));
   post('/completion', (exchange) => answerNativeCompletion(exchange, services));
   post('/completions', (exchange) => answerNativeCompletion(exchange, services));
+  post('/infill', (exchange) => answerInfill(exchange, services));
   post('/v1/embeddings', (exchange) => answerEmbeddings(exchange, services));
   post('/v1/rerank', (exchange) => answerRerank(exchange, services));
   post('/rerank', (exchange) => answerRerank(exchange, services));

@@ -22,6 +22,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   '/v1/completions': { prompt: 'x' },
   '/completion': { prompt: 'x' },
   '/completions': { prompt: 'x' },
+  '/infill': { input_prefix: 'x', input_suffix: 'y' },
   '/v1/embeddings': { input: 'x' },
   '/v1/rerank': { query: 'x', documents: ['x'] },
   '/rerank': { query: 'x', documents: ['x'] },

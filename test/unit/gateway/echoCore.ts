@@ -73,8 +73,8 @@ export async function createEchoCore(options: EchoOptions = {}): Promise<EchoCor
     throw new JanError('model-not-found', `There is no model "${modelId}".`);
   };
   plugin.registerProvider('createChatCompletion', chat);
-  plugin.registerProvider('createCompletion', ({ prompt, ...request }, call) => {
-    const content = typeof prompt === 'string' ? prompt : String.fromCodePoint(...prompt);
+  plugin.registerProvider('createCompletion', ({ prompt, suffix, ...request }, call) => {
+    const content = (typeof prompt === 'string' ? prompt : String.fromCodePoint(...prompt)) + (suffix === undefined ? '' : `_${suffix}`);
     return chat({ ...request, messages: [{ role: 'user', content }] }, call);
   });
   plugin.registerProvider('createEmbeddings', ({ input }) =>

@@ -74,6 +74,19 @@ describe('native completions', () => {
     assert.equal(events[2]!.completion_probabilities, undefined);
   });
 
+  it('fills the gap between two texts', async () => {
+    echoCore = await createEchoCore();
+    const gap = { input_prefix: 'f(', input_suffix: ')', n_predict: 4, n_indent: 0, t_max_predict_ms: 500, samplers: ['top_k'] };
+    assert.equal((await ask(gap, '/infill')).content, 'f(_)');
+    assert.equal((await ask({ ...gap, prompt: 'a', input_extra: [{ filename: 'x.h', text: 'int x;' }, { text: 'y' }] }, '/infill')).content, 'x.h\nint x;\n\nsnippet\ny\n\nf(a_)');
+    const wrong: [string, unknown][] = [['input_extra', [{ filename: 'x' }]], ['input_extra', [{ filename: 5, text: 'x' }]], ['prompt', [5]], ['input_suffix', undefined]];
+    for (const [field, value] of wrong) {
+      const response = await post(echoCore, '/infill', { ...gap, [field]: value });
+      const { error } = (await response.json()) as { error: { param: string } };
+      assert.deepEqual([response.status, error.param.split('[')[0]], [400, field]);
+    }
+  });
+
   it('gives only the fields that were asked for', async () => {
     echoCore = await createEchoCore();
     const answer = await ask({ prompt: 'a b', n_predict: 7, response_fields: ['content', 'generation_settings/n_predict', '__proto__/x', 'nothing'] });
