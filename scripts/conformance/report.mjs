@@ -46,10 +46,12 @@ export function toSummary(judged) {
   return [...failures, `${judged.length} tests: ${total.join(', ')}`].join('\n');
 }
 
-/** @param {Judged[]} judged @param {string} tag of llama.cpp */
-export function toMarkdown(judged, tag) {
+/** @param {Judged[]} judged @param {string} tag of llama.cpp @param {Judged[]} reference what became of llama-server; none: not run */
+export function toMarkdown(judged, tag, reference) {
+  const passedThere = new Set(reference.filter(({ verdict }) => verdict === 'passes').map(({ id }) => id));
+  const there = (tests) => (reference.length === 0 ? '–' : tests.filter(({ id }) => passedThere.has(id)).length);
   const files = Map.groupBy(judged, ({ id }) => id.split('::')[0]);
-  const rows = [...files].map(([file, tests]) => `| \`${file}\` | ${verdicts.map((verdict) => counts(tests)[verdict] || '').join(' | ')} |`);
+  const rows = [...files].map(([file, tests]) => `| \`${file}\` | ${verdicts.map((verdict) => counts(tests)[verdict] || '').join(' | ')} | ${there(tests)} |`);
   const total = counts(judged);
   return `# llama-server's own tests against Jan's endpoint
 
@@ -64,28 +66,35 @@ nothing else is translated. The models are generated, with random weights: one t
 - **on purpose**: we answer otherwise, and mean it.
 - **gap**: we should, and don't yet.
 
-| File | ${verdicts.join(' | ')} |
-|---|${verdicts.map(() => '---:|').join('')}
-${rows.join('\n')}
-| **${judged.length} tests** | ${verdicts.map((verdict) => `**${total[verdict]}**`).join(' | ')} |
+The last columns say what llama-server itself does with the same models: a test that wants the words of another model fails
+there as well.
 
-${[...files].map(([file, tests]) => section(file, tests)).join('\n\n')}
+| File | ${verdicts.join(' | ')} | llama-server passes |
+|---|${verdicts.map(() => '---:|').join('')}---:|
+${rows.join('\n')}
+| **${judged.length} tests** | ${verdicts.map((verdict) => `**${total[verdict]}**`).join(' | ')} | **${there(judged)}** |
+
+${[...files].map(([file, tests]) => section(file, tests, there)).join('\n\n')}
 `;
 }
 
-function section(file, tests) {
-  const rows = grouped(tests).map(({ name, verdict, reason, count }) => `| \`${name}\`${count > 1 ? ` (${count})` : ''} | ${verdict} | ${escaped(reason)} |`);
-  return `## ${file}\n\n| Test | | Reason |\n|---|---|---|\n${rows.join('\n')}`;
+function section(file, tests, there) {
+  const rows = grouped(tests).map(({ name, verdict, reason, members }) => {
+    const count = members.length > 1 ? ` (${members.length})` : '';
+    return `| \`${name}\`${count} | ${verdict} | ${escaped(reason)} | ${there(members) || ''} |`;
+  });
+  return `## ${file}\n\n| Test | | Reason | llama-server passes |\n|---|---|---|---:|\n${rows.join('\n')}`;
 }
 
 /** The variants of a test that came to the same end are one row. */
 function grouped(tests) {
   const groups = new Map();
-  for (const { id, verdict, reason } of tests) {
+  for (const test of tests) {
+    const { id, verdict, reason } = test;
     const name = id.split('::').slice(1).join('::').replace(/\[.*$/s, '');
     const key = JSON.stringify([name, verdict, reason]);
-    const group = groups.get(key) ?? { name, verdict, reason, count: 0 };
-    group.count++;
+    const group = groups.get(key) ?? { name, verdict, reason, members: [] };
+    group.members.push(test);
     groups.set(key, group);
   }
   return [...groups.values()];

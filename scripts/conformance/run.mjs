@@ -1,8 +1,8 @@
 // Runs llama.cpp's own tests of llama-server against our endpoint and writes docs/conformance.md.
 // Usage: npm run conformance [-- --only test_basic.py,test_tokenize.py::test_tokenize_with_bos] [--reference] [--no-build] [--again]
-//   --only       beginnings of test ids; the table is then printed and not written
+//   --only       files or ids of tests; their results replace those of the last whole run
 //   --reference  the same tests against llama-server itself with our model (built by bench/buildLlamaServer.mjs): tells
-//                a test that wants another model from one that we fail
+//                a test that wants another model from one that we fail; a column of the table then says it
 //   --again      judges the last run once more, after a change of reasons.json
 // The tests come from the source that node-llama-cpp carries; none of them is part of this repository.
 // Must not know: what single tests check (reasons.json says why one does not apply).
@@ -24,8 +24,8 @@ const here = import.meta.dirname;
 const log = (line) => process.stderr.write(`${line}\n`);
 /** Of one test, s. */
 const timeLimit = 90;
-/** Of the last whole run. */
-const lastResults = 'dist/conformance/results.json';
+const ownResults = 'dist/conformance/results.json';
+const referenceResults = 'dist/conformance/reference.json';
 /** Each has a port of its own. */
 const shards = Math.max(1, Math.min(4, os.availableParallelism()));
 
@@ -45,20 +45,28 @@ async function main(args) {
   const work = await fs.mkdtemp(path.join(os.tmpdir(), 'jan-conformance-'));
   try {
     const reference = args.includes('--reference') ? await referenceProgram() : '';
-    const results = args.includes('--again')
-      ? JSON.parse(await fs.readFile(lastResults, 'utf8'))
-      : await runTests({ work, python, source, only, reference, reasons, launcher: await makeLauncher(work) });
-    const judged = judge(results, reference === '' ? reasons : []);
+    const kept = reference === '' ? ownResults : referenceResults;
+    if (!args.includes('--again')) {
+      const results = await runTests({ work, python, source, only, reference, reasons, launcher: await makeLauncher(work) });
+      const known = new Set(results.map(({ id }) => id));
+      const before = only.length === 0 ? [] : (await readResults(kept)).filter(({ id }) => !known.has(id));
+      await fs.writeFile(kept, JSON.stringify([...before, ...results]));
+    }
+    const judged = judge(await readResults(kept), reference === '' ? reasons : []);
     log(toSummary(judged));
-    if (only.length === 0 && reference === '') {
-      await fs.writeFile(lastResults, JSON.stringify(results));
-      await fs.writeFile('docs/conformance.md', toMarkdown(judged, tag));
+    if (reference === '') {
+      await fs.writeFile('docs/conformance.md', toMarkdown(judged, tag, judge(await readResults(referenceResults), [])));
       log('docs/conformance.md is written.');
     }
     return judged.some(({ verdict }) => verdict === 'unexplained') ? 1 : 0;
   } finally {
     await fs.rm(work, { recursive: true, force: true });
   }
+}
+
+/** Of the last run; none before it. */
+async function readResults(file) {
+  return JSON.parse(await fs.readFile(file, 'utf8').catch(() => '[]'));
 }
 
 /** A Python that has what the tests import. */
