@@ -127,6 +127,10 @@ export class Engine {
     if (this.#entries.get(entry.modelId) === entry) {
       this.#entries.delete(entry.modelId);
     }
+    if ([...this.#entries.values()].every(isIdle)) {
+      // Nobody waits: what JavaScript still holds of the model goes as well (the process is started with this function).
+      (globalThis as { readonly gc?: () => void }).gc?.();
+    }
     this.onChange();
   }
 

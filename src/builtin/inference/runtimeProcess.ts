@@ -59,7 +59,7 @@ export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, stri
 
 export function startRuntimeProcess({ entry, address, execPath = process.execPath, confinement, log }: RuntimeProcessOptions): RuntimeProcess {
   const command = [...confinement, execPath];
-  const child: ChildProcess = spawn(command[0]!, [...command.slice(1), `--max-semi-space-size=${youngMemory}`, entry, '--listen', address, '--starter', `${process.pid}`], {
+  const child: ChildProcess = spawn(command[0]!, [...command.slice(1), `--max-semi-space-size=${youngMemory}`, '--expose-gc', entry, '--listen', address, '--starter', `${process.pid}`], {
     env: runtimeEnvironment(process.env),
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own: what ends this window's group must not end other windows' engine.
