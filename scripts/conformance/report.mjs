@@ -66,8 +66,8 @@ nothing else is translated. The models are generated, with random weights: one t
 - **on purpose**: we answer otherwise, and mean it.
 - **gap**: we should, and don't yet.
 
-The last columns say what llama-server itself does with the same models: a test that wants the words of another model fails
-there as well.
+The last column counts what llama-server itself passes with the same models (\`--reference\`): a test that wants the words of
+another model fails there as well. Files that don't apply as a whole are run with neither.
 
 | File | ${verdicts.join(' | ')} | llama-server passes |
 |---|${verdicts.map(() => '---:|').join('')}---:|
