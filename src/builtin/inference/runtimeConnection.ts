@@ -32,7 +32,7 @@ export interface CallRequestOptions {
 }
 
 /** A call that was given up is cancelled; when neither its end nor anything else comes for this long, the engine hangs, ms. */
-const settlingMs = 10_000;
+const defaultSettlingMs = 10_000;
 
 export class RuntimeConnection implements Disposable {
   readonly #rpc: MessageConnection;
@@ -53,13 +53,13 @@ export class RuntimeConnection implements Disposable {
    * @param causeOfDeath asked once when the connection has ended.
    * @throws the socket's error when nobody listens; JanError when the other side refuses.
    */
-  static async open(address: string, client: string, causeOfDeath: () => Promise<JanError>, log: Logger): Promise<RuntimeConnection> {
+  static async open(address: string, client: string, causeOfDeath: () => Promise<JanError>, log: Logger, settlingMs = defaultSettlingMs): Promise<RuntimeConnection> {
     const socket = connect(address);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    const connection = new RuntimeConnection(socket, causeOfDeath, log);
+    const connection = new RuntimeConnection(socket, causeOfDeath, log, settlingMs);
     try {
       const { pid, protocolVersion } = await connection.request(helloRequest, { protocolVersion: runtimeProtocolVersion, client });
       if (protocolVersion !== runtimeProtocolVersion) {
@@ -81,6 +81,7 @@ export class RuntimeConnection implements Disposable {
     socket: Socket,
     causeOfDeath: () => Promise<JanError>,
     private readonly log: Logger,
+    private readonly settlingMs: number,
   ) {
     this.#socket = socket;
     this.#rpc = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket), {
@@ -207,7 +208,7 @@ export class RuntimeConnection implements Disposable {
   /** JavaScript that is late answers a cancelled call; native code that hangs does not. */
   #watchForHang(method: string, answer: Promise<unknown>): void {
     const heard = this.#received;
-    const timer = startAwakeTimer(settlingMs, () => {
+    const timer = startAwakeTimer(this.settlingMs, () => {
       if (!this.#isClosed && this.#received === heard) {
         this.#onDidHang.fire(method);
       }

@@ -23,6 +23,8 @@ export interface RuntimeSupervisorOptions {
   readonly confinement?: readonly string[];
   /** How often the engine's pulse is felt, ms; after four beats without an answer it is ended. Default 5000. */
   readonly beatMs?: number;
+  /** A call that is out of time and cancelled, and of which nothing is heard for so long, hangs, ms. Default 10 000. */
+  readonly settlingMs?: number;
 }
 
 export type RuntimeStatus = 'stopped' | 'starting' | 'running' | 'crashed';
@@ -205,7 +207,7 @@ export class RuntimeSupervisor implements Disposable {
     };
     // The protocol's library is loaded with the first connection: it would cost every start of VS Code milliseconds.
     const { RuntimeConnection } = await import('./runtimeConnection');
-    const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log);
+    const open = await RuntimeConnection.open(address, `window ${process.pid}`, causeOfDeath, this.options.log, this.options.settlingMs);
     opened.child = this.#child?.pid === open.pid ? this.#child : undefined;
     const end = (words: string): void => {
       verdict = words;

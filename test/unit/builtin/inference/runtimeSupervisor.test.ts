@@ -105,6 +105,8 @@ describe('runtime supervisor', function () {
 
   it('ends the engine when a call does not end at its time and nothing is heard any more', async function () {
     this.timeout(60_000);
+    supervisor.dispose();
+    supervisor = new RuntimeSupervisor({ entry: runtimeEntry, directory, log: nullLogger, settlingMs: 1500 });
     const connection = await supervisor.lease();
     await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
     let ended = false;
