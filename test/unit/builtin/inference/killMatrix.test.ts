@@ -153,7 +153,7 @@ describe('the engine ends', function () {
               () => 'done' as const,
               (error: unknown) => {
                 assert.ok(isJanError(error), String(error));
-                assert.match(error.message, /memory|could not be loaded|The engine (gave up|gave no sign|did not get on|crashed|stopped|used|could not go on)/);
+                assert.match(error.message, /memory|could not be loaded|The engine (gave up|gave no sign|did not get on|crashed|stopped|used|could not go on)/i);
                 return error.code;
               },
             ),
