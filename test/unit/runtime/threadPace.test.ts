@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { sampleNow, ThreadPace } from '../../../src/runtime/threadPace';
 
 describe('threads of the engine', () => {
@@ -70,6 +71,7 @@ describe('threads of the engine', () => {
     }
     const after = sampleNow();
     assert.ok(after.busy - before.busy > (after.own - before.own) * 0.8, `${after.busy - before.busy} ms`);
-    assert.ok(after.at - before.at >= 400, `${after.at - before.at} ms`);
+    // Other threads of this process may have worked as well.
+    assert.ok((after.at - before.at) * availableParallelism() > (after.own - before.own) * 0.8, `${after.at - before.at} ms`);
   });
 });
