@@ -35,7 +35,15 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const defaults: SandboxLimits = { deadlineMs: 250, firstDeadlineMs: 1500, memory: 512 };
+/** How often a job's memory is looked at, ms. */
+const lookMs = 20;
+/**
+ * Of its limit, what V8 lets a thread have. V8 ends the whole process when one allocation goes beyond, so the thread has to
+ * be ended before.
+ */
+const headroom = 4;
+
+const defaults: SandboxLimits = { deadlineMs: 250, firstDeadlineMs: 1500, memory: 256 };
 
 export class Sandbox {
   readonly #limits: SandboxLimits;
@@ -43,6 +51,7 @@ export class Sandbox {
   #worker: Worker | undefined;
   #current: Pending | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #isWarm = false;
   #next = 1;
 
@@ -63,6 +72,7 @@ export class Sandbox {
 
   async dispose(): Promise<void> {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     const pending = [...(this.#current === undefined ? [] : [this.#current]), ...this.#queue.splice(0)];
     this.#current = undefined;
     pending.forEach(({ reject }) => reject(new SandboxFailure('failed', 'The engine is ending.')));
@@ -79,7 +89,7 @@ export class Sandbox {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.entry, { resourceLimits: { maxOldGenerationSizeMb: this.#limits.memory }, stderr: false });
+    const worker = new Worker(this.entry, { resourceLimits: { maxOldGenerationSizeMb: this.#limits.memory * headroom }, stderr: false });
     worker.unref();
     this.#isWarm = false;
     worker.on('message', (message: SandboxMessage) => {
@@ -89,8 +99,7 @@ export class Sandbox {
     });
     worker.on('error', (error: NodeJS.ErrnoException) => {
       if (worker === this.#worker) {
-        const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-        this.#give(new SandboxFailure(memory ? 'memory' : 'failed', memory ? `it needs more than ${this.#limits.memory} MiB` : error.message));
+        this.#give(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? this.#tooLarge() : new SandboxFailure('failed', error.message));
       }
     });
     return worker;
@@ -101,9 +110,11 @@ export class Sandbox {
     if ('begun' in message) {
       const limit = (this.#isWarm ? this.#limits.deadlineMs : this.#limits.firstDeadlineMs) + current.extraMs;
       this.#timer = setTimeout(() => this.#give(new SandboxFailure('timeout', `it did not end within ${Math.round(limit)} ms`)), limit);
+      this.#watchMemory(this.#worker!, current);
       return;
     }
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     this.#isWarm = true;
     this.#current = undefined;
     if ('text' in message) {
@@ -116,9 +127,30 @@ export class Sandbox {
     this.#begin();
   }
 
+  #watchMemory(worker: Worker, job: Pending): void {
+    // Node 22.15 and earlier cannot say; there V8's own limit is the only one.
+    if (typeof worker.getHeapStatistics !== 'function') {
+      return;
+    }
+    clearInterval(this.#looking);
+    const look = async (): Promise<void> => {
+      const { used_heap_size: used } = await worker.getHeapStatistics();
+      if (used > this.#limits.memory * 1024 ** 2 && worker === this.#worker && job === this.#current) {
+        this.#give(this.#tooLarge());
+      }
+    };
+    // A thread that has just ended has no statistics.
+    this.#looking = setInterval(() => void look().catch(() => undefined), lookMs);
+  }
+
+  #tooLarge(): SandboxFailure {
+    return new SandboxFailure('memory', `it needs more than ${this.#limits.memory} MiB`);
+  }
+
   /** Gives up the job, and the thread with it. */
   #give(error: SandboxFailure): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     const current = this.#current;
     void this.#worker?.terminate();
     this.#worker = undefined;

@@ -103,7 +103,7 @@ describe('chat templates', function () {
     await assert.rejects(refusing.render({ messages: [user('bad')] }), { code: 'invalid-argument', message: /Not this/ });
     const trap = `{% if messages[0].content == 'trap' %}{% for i in range(100000000) %}{% for j in range(100000000) %}{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}`;
     const hanging = await open(trap);
-    await assert.rejects(hanging.render({ messages: [user('trap')] }), { code: 'model-invalid', message: /did not end/ });
+    await assert.rejects(hanging.render({ messages: [user('trap')] }), { code: 'model-invalid', message: /did not end|needs more than/ });
     assert.equal((await hanging.render({ messages: [user('fine')] })).text, 'fine');
     const greedy = `{% if messages[0].content == 'trap' %}{% set ns = namespace(t='xxxxxxxxxxxxxxxx') %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}{% endif %}{{ messages[0].content }}`;
     await assert.rejects((await open(greedy)).render({ messages: [user('trap')] }), (error: unknown) => error instanceof Error);
