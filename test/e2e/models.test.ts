@@ -64,8 +64,8 @@ describe('models, end to end', function () {
     await window.runCommand('Jan: Model Settings…');
     await window.pick('Jan Guide');
     await window.pick('Longest answer, tokens');
-    const input = window.quickInput().locator('input').first();
-    await input.fill('none');
+    // The box of the list before it is still there for a moment.
+    await window.quickInput().locator('input[placeholder="to the end of the context"]').fill('none');
     await window.quickInput().getByText(/whole number from 1/).waitFor();
     await window.answer('3');
     await window.quickInput().getByText('Settings of Jan Guide').waitFor();
