@@ -86,8 +86,12 @@ describe('attached files, end to end', function () {
 
   it('keeps them while nothing is sent, over a reload', async () => {
     await chat.input.fill('What does this do?');
-    await waitUntil('the draft is kept', () => JSON.stringify(fs.readdirSync(workbench.profileDir, { recursive: true })).includes('chat-view.json'));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const kept = (fs.readdirSync(workbench.profileDir, { recursive: true }) as string[]).filter((file) => path.basename(file) === 'chat-view.json');
+    assert.equal(kept.length, 1);
+    await waitUntil('the draft and its files are kept', () => {
+      const text = fs.readFileSync(path.join(workbench.profileDir, kept[0]!), 'utf8');
+      return text.includes('What does this do?') && text.includes('notes.md');
+    });
     await window.reload();
     chat = await ChatPanel.open(window);
     await isAttached('add.ts lines 1–2', 'add.ts', 'notes.md');

@@ -346,7 +346,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     const settings = { ...toLoadParams(options), ...(await this.#draftOf(options)) };
     // Which template writes the prompt has nothing to do with how native code fares.
     this.#loadedWith.set(model.id, definedOnly({ ...settings, chatTemplate: undefined }));
-    await this.crashes.check((await this.#suspect(model.id)) ?? { modelId: model.id, name: model.name, path: model.path, settings });
+    await this.crashes.check(this.#suspectOf(model));
     let alive = (): void => undefined;
     const progress = connection.onNotification(loadProgressNotification, ({ modelId, fraction }) => {
       if (modelId === model.id) {
@@ -391,7 +391,11 @@ export class LlamaBackend implements ModelBackend, Disposable {
   /** `undefined`: it was deleted meanwhile. */
   async #suspect(modelId: string): Promise<Suspect | undefined> {
     const model = await this.#downloadedModel(modelId).catch(() => undefined);
-    return model && { modelId, name: model.name, path: model.path, settings: this.#loadedWith.get(modelId) ?? {} };
+    return model && this.#suspectOf(model);
+  }
+
+  #suspectOf({ id, name, path }: Model & { readonly path: string }): Suspect {
+    return { modelId: id, name, path, settings: this.#loadedWith.get(id) ?? {} };
   }
 
   async #draftOf({ draftModelId }: ModelLoadOptions): Promise<{ readonly draft?: { readonly modelId: string; readonly path: string } }> {

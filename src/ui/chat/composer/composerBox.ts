@@ -36,7 +36,6 @@ type ComposerMessage = Extract<ToHost, { type: 'draft' | 'attach' | 'attachFiles
 export class ComposerBox implements Disposable {
   readonly #counter: TokenCounter;
   #shownOf: string | null | undefined;
-  #items: { readonly of: readonly Attachment[]; readonly items: ChatState['attachments'] } = { of: [], items: [] };
 
   constructor(private readonly options: ComposerBoxOptions) {
     this.#counter = new TokenCounter({
@@ -49,11 +48,7 @@ export class ComposerBox implements Disposable {
 
   state(): Pick<ChatState, 'draft' | 'attachments' | 'tokens'> {
     const { open, pending } = this.options;
-    const attached = pending.of(open.id);
-    if (this.#items.of !== attached) {
-      this.#items = { of: attached, items: attached.map(attachmentItem) };
-    }
-    return { draft: open.draft, attachments: this.#items.items, tokens: this.#counter.count };
+    return { draft: open.draft, attachments: pending.of(open.id).map(attachmentItem), tokens: this.#counter.count };
   }
 
   /** What a request is made of may have changed: the conversation, its messages, the model. */

@@ -23,9 +23,9 @@ export class PendingAttachments {
     }
   }
 
-  /** The same array until it changes. @param conversationId null: of the conversation that does not exist yet */
+  /** @param conversationId null: of the conversation that does not exist yet */
   of(conversationId: string | null): readonly Attachment[] {
-    return this.#attached.get(conversationId ?? newKey) ?? none;
+    return this.#attached.get(conversationId ?? newKey) ?? [];
   }
 
   set(conversationId: string | null, attachments: readonly Attachment[]): void {
@@ -41,8 +41,6 @@ export class PendingAttachments {
     this.memory.update(storageKey, kept).then(undefined, () => undefined);
   }
 }
-
-const none: readonly Attachment[] = [];
 
 /** The memory is a file that anyone may have changed; what gets into a message is checked by the store again. */
 function isAttachment(value: unknown): value is Attachment {
