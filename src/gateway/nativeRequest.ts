@@ -165,6 +165,6 @@ function biasOf(bias: unknown): NativeBias {
     if ((!isToken && typeof what !== 'string') || typeof number !== 'number' || Math.abs(number) > 100) {
       throw refused('logit_bias', message);
     }
-    return [typeof what === 'string' && /^\d{1,10}$/.test(what) ? Number(what) : (what), number] as const;
+    return [typeof what === 'string' && /^\d{1,10}$/.test(what) ? Number(what) : what, number] as const;
   });
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../common/log';
 import type { FoundFile } from './chat/composer/attachable';
 import { commandIds, type FilesTarget } from './ids';
 import { withErrors } from './showError';
-import { registerCommand } from './vscodeIds';
+import { registerCommand, urisAmong } from './vscodeIds';
 
 export interface AttachCommandsOptions {
   readonly log: Logger;
@@ -58,7 +58,7 @@ export function registerAttachCommands({ log, attach }: AttachCommandsOptions): 
 
 /** The explorer hands over the clicked file and all that are selected, an editor's tab its own, the palette nothing. */
 function urisOf(target: FilesTarget, all: FilesTarget): readonly vscode.Uri[] {
-  const list = (Array.isArray(all) && all.length > 0 ? all : [target]).filter((one): one is vscode.Uri => one instanceof vscode.Uri);
+  const list = urisAmong(Array.isArray(all) && all.length > 0 ? all : target);
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   const open = vscode.window.activeTextEditor?.document.uri ?? (input instanceof vscode.TabInputCustom ? input.uri : undefined);
   return list.length > 0 || open === undefined ? list : [open];

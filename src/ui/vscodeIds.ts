@@ -1,4 +1,5 @@
-// VS Code's calls that take an id, typed by the maps of ids.ts: a wrong id or signature does not compile.
+// VS Code's calls that take an id, typed by the maps of ids.ts: a wrong id or signature does not compile. And what
+// commands are handed over.
 // Must not know: services, what the commands do.
 
 import * as vscode from 'vscode';
@@ -10,6 +11,11 @@ export function registerCommand<C extends CommandId>(id: C, handler: CommandSign
 
 export async function runCommand<C extends CommandId>(id: C, ...args: Parameters<CommandSignatures[C]>): Promise<void> {
   await vscode.commands.executeCommand(id, ...(args as unknown[]));
+}
+
+/** The addresses among what a menu, or anyone else, hands over to a command. */
+export function urisAmong(target: unknown): readonly vscode.Uri[] {
+  return (Array.isArray(target) ? target : [target]).filter((one): one is vscode.Uri => one instanceof vscode.Uri);
 }
 
 /** A link for Markdown that is trusted for this command. */

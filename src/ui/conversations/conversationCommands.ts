@@ -1,13 +1,12 @@
 // Commands on conversations as a whole: export, import, back up, restore, check, delete old ones.
 // Must not know: how any of it is done.
 
-import * as vscode from 'vscode';
 import type { JanApi } from '../../api/jan';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
 import { commandIds, type ConversationTarget, type FilesTarget } from '../ids';
 import { withErrors } from '../showError';
-import { registerCommand } from '../vscodeIds';
+import { registerCommand, urisAmong } from '../vscodeIds';
 import { pathOf } from './places';
 import { ReportDocuments } from './reportDocuments';
 
@@ -63,6 +62,6 @@ export function conversationIdsOf(target: unknown): readonly string[] | undefine
 }
 
 function pathsOf(target: unknown): readonly string[] | undefined {
-  const uris = (Array.isArray(target) ? target : [target]).filter((one): one is vscode.Uri => one instanceof vscode.Uri);
+  const uris = urisAmong(target);
   return uris.length === 0 ? undefined : uris.map(pathOf);
 }

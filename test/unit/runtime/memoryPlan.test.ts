@@ -1,25 +1,8 @@
 import assert from 'node:assert/strict';
-import type { GgufHeader } from '../../../src/common/gguf/readGgufHeader';
 import { memoryNeed, planMemory } from '../../../src/runtime/memoryPlan';
+import { llama8B } from '../../fixtures/gguf/llamaHeader';
 
 const gib = 1024 ** 3;
-
-/** Llama 3.1 8B: 32 layers, 32 heads of 128, 8 of them with keys and values of their own. */
-const llama8B: GgufHeader = {
-  version: 3,
-  metadata: new Map(),
-  tensorCount: 292,
-  architecture: 'llama',
-  parameters: 8e9,
-  contextLength: 131_072,
-  blockCount: 32,
-  embeddingLength: 4096,
-  headCount: 32,
-  headCountKv: 8,
-  hasChatTemplate: true,
-  vocabularySize: 128_256,
-  dataOffset: 0,
-};
 const file = 4.9 * gib;
 
 describe('memory plan', () => {

@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
-import type { GgufHeader } from '../../../src/common/gguf/readGgufHeader';
 import type { LoadedModel } from '../../../src/runtime/loadedModel';
 import { makeRoom, type MemoryRoomOptions } from '../../../src/runtime/memoryRoom';
 import type { ModelEntry } from '../../../src/runtime/modelEntry';
+import { llama8B } from '../../fixtures/gguf/llamaHeader';
 
 const gib = 1024 ** 3;
-const header: GgufHeader = {
-  version: 3,
-  metadata: new Map(),
-  tensorCount: 292,
-  architecture: 'llama',
-  parameters: 8e9,
-  contextLength: 8192,
-  blockCount: 32,
-  embeddingLength: 4096,
-  headCount: 32,
-  headCountKv: 8,
-  hasChatTemplate: true,
-  vocabularySize: 128_256,
-  dataOffset: 0,
-};
+const header = { ...llama8B, contextLength: 8192 };
 
 function entry(modelId: string, change: Partial<ModelEntry> = {}): ModelEntry {
   const waiting = new Set<() => void>();

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { testModelPath } from '../../fixtures/gguf/testModels';
-import { enginesEnd, enginesOf, startWindow, type WindowProcess } from '../../fixtures/runtime/processes';
+import { enginesEnd, enginesOf, useWindowFolder } from '../../fixtures/runtime/processes';
 import type { WindowMode } from '../../fixtures/runtime/windowProcess';
 import { soakRounds, soakTimeout } from '../../fixtures/soak';
 
@@ -12,64 +9,39 @@ const promisedMs = 1000;
 
 describe('an engine whose only window is killed', function () {
   this.timeout(90_000);
-  let directory: string;
-  let windows: WindowProcess[];
-
-  before(function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: processes are found by ps or /proc');
-      this.skip();
-    }
-  });
-
-  beforeEach(async () => {
-    directory = await mkdtemp(path.join(os.tmpdir(), 'jan-rt-'));
-    windows = [];
-  });
-
-  afterEach(async () => {
-    await Promise.all(windows.map((window) => window.kill()));
-    await enginesEnd(directory, 3000);
-    await rm(directory, { recursive: true, force: true });
-  });
-
-  async function open(mode: WindowMode, file: string): Promise<WindowProcess> {
-    const window = await startWindow(directory, mode, file);
-    windows.push(window);
-    return window;
-  }
+  const folder = useWindowFolder();
 
   it('ends within a second in the middle of reading a long prompt', async () => {
-    const window = await open('prefill', await testModelPath('mid'));
+    const window = await folder.open('prefill', await testModelPath('mid'));
     await window.until(({ asked }) => asked === 0);
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.ok(!window.messages.some(({ text }) => text !== undefined), 'the prompt is still being read');
-    assert.equal((await enginesOf(directory)).length, 1);
+    assert.equal((await enginesOf(folder.directory)).length, 1);
     await window.kill();
-    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+    assert.ok((await enginesEnd(folder.directory, promisedMs)) <= promisedMs);
   });
 
   it('ends within a second in the middle of loading a model', async () => {
-    const window = await open('load', await testModelPath('mid'));
+    const window = await folder.open('load', await testModelPath('mid'));
     await window.until(({ fraction }) => fraction !== undefined);
     await window.kill();
-    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+    assert.ok((await enginesEnd(folder.directory, promisedMs)) <= promisedMs);
   });
 
   it('ends within a second in the middle of an answer', async () => {
-    const window = await open('answer', await testModelPath('null'));
+    const window = await folder.open('answer', await testModelPath('null'));
     await window.until(({ text }) => text !== undefined);
     await window.kill();
-    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+    assert.ok((await enginesEnd(folder.directory, promisedMs)) <= promisedMs);
   });
 
   it('ends within a second while its main thread is busy in native code', async () => {
-    const window = await open('stuck', await testModelPath('null'));
+    const window = await folder.open('stuck', await testModelPath('null'));
     await window.until(({ asked }) => asked === 0);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert.ok(!window.messages.some(({ done }) => done !== undefined), 'it is still at it');
     await window.kill();
-    assert.ok((await enginesEnd(directory, promisedMs)) <= promisedMs);
+    assert.ok((await enginesEnd(folder.directory, promisedMs)) <= promisedMs);
   });
 
   const rounds = soakRounds(10, 200);
@@ -81,12 +53,12 @@ describe('an engine whose only window is killed', function () {
     let seen = 0;
     for (let round = 0; round < rounds; round++) {
       const mode = modes[round % modes.length]!;
-      const window = await open(mode, file);
+      const window = await folder.open(mode, file);
       // From before the engine was started to after it works: spread over 1.5 s, none chosen by chance.
       await new Promise((resolve) => setTimeout(resolve, 100 + ((round * 7919) % 1400)));
-      seen += (await enginesOf(directory)).length;
+      seen += (await enginesOf(folder.directory)).length;
       await window.kill();
-      longest.set(mode, Math.max(longest.get(mode) ?? 0, await enginesEnd(directory, promisedMs)));
+      longest.set(mode, Math.max(longest.get(mode) ?? 0, await enginesEnd(folder.directory, promisedMs)));
     }
     const times = [...longest].map(([mode, ms]) => `${mode} ${Math.round(ms)}`);
     console.log(`      ${seen} engines ran; the longest that one took to end, ms: ${times.join(', ')}`);

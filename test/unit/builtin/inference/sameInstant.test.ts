@@ -1,34 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { enginesEnd, enginesOf, startWindow, type WindowMessage, type WindowProcess } from '../../../fixtures/runtime/processes';
+import { readdir } from 'node:fs/promises';
+import { enginesEnd, enginesOf, useWindowFolder, type WindowMessage, type WindowProcess } from '../../../fixtures/runtime/processes';
 import { soakRounds, soakTimeout } from '../../../fixtures/soak';
 
 /** What windows find when they start together. */
 const findings = ['nothing', 'the socket of an engine that was killed', 'an engine that is about to end'] as const;
 
 describe('windows that start at the same instant', () => {
-  let directory: string;
-  let windows: WindowProcess[];
-
-  before(function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: processes are found by ps or /proc');
-      this.skip();
-    }
-  });
-
-  beforeEach(async () => {
-    directory = await mkdtemp(path.join(os.tmpdir(), 'jan-rt-'));
-    windows = [];
-  });
-
-  afterEach(async () => {
-    await Promise.all(windows.map((window) => window.kill()));
-    await enginesEnd(directory, 3000);
-    await rm(directory, { recursive: true, force: true });
-  });
+  const folder = useWindowFolder();
 
   /** Tells all of them at once; resolves with what each answered. */
   async function tell(message: 'go' | 'leave', to: readonly WindowProcess[]): Promise<WindowMessage[]> {
@@ -40,18 +19,18 @@ describe('windows that start at the same instant', () => {
   /** Processes that lost the race need a moment to end. */
   async function enginesSettle(pid: number): Promise<void> {
     const began = performance.now();
-    for (let engines = await enginesOf(directory); engines.length !== 1; engines = await enginesOf(directory)) {
+    for (let engines = await enginesOf(folder.directory); engines.length !== 1; engines = await enginesOf(folder.directory)) {
       assert.ok(performance.now() - began < 5000, `${engines.join(', ')} run`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    assert.deepEqual(await enginesOf(directory), [pid]);
+    assert.deepEqual(await enginesOf(folder.directory), [pid]);
   }
 
   for (const count of [2, 4]) {
     const rounds = soakRounds(20, 200);
     it(`get one process: ${count} of them, ${rounds} times, whatever they find`, async function () {
       this.timeout(soakTimeout(120_000));
-      windows = await Promise.all(Array.from({ length: count }, () => startWindow(directory, 'race')));
+      const windows = await Promise.all(Array.from({ length: count }, () => folder.open('race')));
       await Promise.all(windows.map((window) => window.until(({ ready }) => ready === true)));
       let before: number | undefined;
       for (let round = 0; round < rounds; round++) {
@@ -61,12 +40,12 @@ describe('windows that start at the same instant', () => {
             process.kill(before, 'SIGSTOP');
             await tell('leave', windows);
             process.kill(before, 'SIGKILL');
-            await enginesEnd(directory, 1000);
-            assert.equal((await readdir(directory)).filter((name) => name.endsWith('.sock')).length, 1, 'its name is still there');
+            await enginesEnd(folder.directory, 1000);
+            assert.equal((await readdir(folder.directory)).filter((name) => name.endsWith('.sock')).length, 1, 'its name is still there');
           } else {
             await tell('leave', windows);
             if (finding === 'nothing') {
-              await enginesEnd(directory, 1000);
+              await enginesEnd(folder.directory, 1000);
             }
           }
         }
@@ -78,7 +57,7 @@ describe('windows that start at the same instant', () => {
         await enginesSettle(before!);
       }
       await tell('leave', windows);
-      await enginesEnd(directory, 1000);
+      await enginesEnd(folder.directory, 1000);
     });
   }
 });
