@@ -6,6 +6,7 @@ import type { JanApi } from '../../api/jan';
 import type { Logger } from '../../common/log';
 import { formatBytes } from '../format';
 import { withErrors } from '../showError';
+import { withLastingProgress } from './lastingProgress';
 import { askForFolder, askForNewFolder, showPlace } from './places';
 import { conversationsText, dayText, messagesText } from './texts';
 
@@ -22,9 +23,7 @@ export async function backUpConversations({ api, log }: BackupOptions): Promise<
   if (folder === undefined) {
     return false;
   }
-  const result = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: l10n.t('Backing up conversations') }, () =>
-    api.data.backupStore(folder),
-  );
+  const result = await withLastingProgress(l10n.t('Backing up conversations'), false, () => api.data.backupStore(folder));
   const show = l10n.t('Show Folder');
   const said = l10n.t('Backed up {0} with {1} ({2}) to {3}. The backup was read again and is sound.', conversationsText(result.conversations, l10n), messagesText(result.messages, l10n), formatBytes(result.bytes), result.path);
   void vscode.window.showInformationMessage(said, show).then((chosen) => (chosen === show ? withErrors(() => showPlace(result.path, true), log) : undefined));
@@ -38,10 +37,7 @@ export async function restoreConversations({ api, onAdded }: BackupOptions & { r
   if (folder === undefined) {
     return;
   }
-  const { conversations, messages, attachments, models } = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: l10n.t('Restoring conversations') },
-    () => api.data.restoreStore(folder),
-  );
+  const { conversations, messages, attachments, models } = await withLastingProgress(l10n.t('Restoring conversations'), false, () => api.data.restoreStore(folder));
   if (conversations > 0) {
     await onAdded();
   }

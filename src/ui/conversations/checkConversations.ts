@@ -8,13 +8,12 @@ import { commandIds } from '../ids';
 import { withErrors } from '../showError';
 import { runCommand } from '../vscodeIds';
 import { checkReport, checkSummary } from './checkReport';
+import { withLastingProgress } from './lastingProgress';
 import type { ReportDocuments } from './reportDocuments';
 
 export async function checkConversations(api: JanApi, log: Logger, reports: ReportDocuments): Promise<void> {
   const { l10n } = vscode;
-  const report = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: l10n.t('Checking conversations') }, () =>
-    api.data.checkStore(),
-  );
+  const report = await withLastingProgress(l10n.t('Checking conversations'), false, () => api.data.checkStore());
   const show = (): Promise<void> => reports.show(l10n.t('Check of Conversations'), checkReport(report, Date.now(), l10n));
   if (report.ok) {
     const details = l10n.t('Show Report');

@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import type { ExchangeOptions, ExchangeProgress } from '../../api/jan';
 import { formatBytes } from '../format';
+import { withLastingProgress } from './lastingProgress';
 import { conversationsText } from './texts';
 
 /** ms between two reports: more only cost. */
@@ -15,11 +16,8 @@ export async function withExchangeProgress<T>(
   stages: readonly ExchangeProgress['stage'][],
   act: (options: ExchangeOptions) => Promise<T>,
 ): Promise<T> {
-  return vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (progress, token) => {
-    const abort = new AbortController();
-    const cancelling = token.onCancellationRequested(() => abort.abort());
+  return withLastingProgress(title, true, ({ signal, report }) => {
     let shownAt = 0;
-    let percent = 0;
     const onProgress = (state: ExchangeProgress): void => {
       const now = performance.now();
       if (now - shownAt < reportEveryMs) {
@@ -27,15 +25,10 @@ export async function withExchangeProgress<T>(
       }
       shownAt = now;
       const fraction = state.total === undefined || state.total === 0 ? 0 : state.done / state.total;
-      const reached = Math.min(100, (100 * (Math.max(0, stages.indexOf(state.stage)) + fraction)) / stages.length);
-      progress.report({ message: progressText(state), ...(reached > percent ? { increment: reached - percent } : {}) });
-      percent = Math.max(percent, reached);
+      const percent = Math.min(100, (100 * (Math.max(0, stages.indexOf(state.stage)) + fraction)) / stages.length);
+      report({ message: progressText(state), percent });
     };
-    try {
-      return await act({ signal: abort.signal, onProgress });
-    } finally {
-      cancelling.dispose();
-    }
+    return act({ signal, onProgress });
   });
 }
 
