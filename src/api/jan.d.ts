@@ -1078,8 +1078,20 @@ export interface GenerationRequest extends ConversationSettings {
   readonly responseFormat?: ResponseFormat;
   /** 0…20: `ChatChunk.logprobs` with this many alternatives a token. Default: none are given. */
   readonly logprobs?: number;
+  /**
+   * Are those the probabilities after sampling: of what the settings left to draw from? Default false: those before it.
+   * `unsupported` beside a form for the answer, a tool that must be called, or a repeat penalty.
+   */
+  readonly logprobsAfterSampling?: boolean;
   /** Added to a token's logit, −100…100; −100 forbids it. Keys are token numbers. ≤ 1000 entries. */
   readonly logitBias?: Readonly<Record<string, number>>;
+  /**
+   * Forbids the model's end tokens: the answer goes on to `maxTokens`, a `stop` string or the context's end. Default
+   * false. `invalid-argument` beside a form for the answer, or tools whose calls have one.
+   */
+  readonly ignoreEnd?: boolean;
+  /** Chunks tell how far the answer is: `ChatChunk.promptProgress`, and `usage` and `timings` with each. Default false. */
+  readonly tellProgress?: boolean;
 }
 
 export interface ChatRequest extends GenerationRequest {
@@ -1186,17 +1198,34 @@ export interface ChatChunk {
   readonly droppedMessages?: number;
   /** With the first chunk of the answer, where the backend knows: how long its prompt was, and how much needed no reading. */
   readonly prompt?: { readonly tokens: number; readonly cachedTokens: number };
-  /** With the last chunk. */
+  /** Before the answer, where asked for (`tellProgress`) and the backend knows: how far the prompt has been read. */
+  readonly promptProgress?: PromptProgress;
+  /** Before the answer, where `ignoreEnd` was asked for and the backend knows: the tokens that are not said. */
+  readonly endTokens?: readonly number[];
+  /** With the last chunk of an answer that ended by `length`: the context was full. Absent: it was not, or isn't known. */
+  readonly contextFull?: boolean;
+  /** With the last chunk; with each, so far, where asked for (`tellProgress`). */
   readonly usage?: TokenUsage;
   readonly timings?: Timings;
   /** With the first chunk: the model that answers. */
   readonly modelId?: string;
 }
 
+export interface PromptProgress {
+  /** Tokens of the prompt. */
+  readonly total: number;
+  /** How many of them needed no reading. */
+  readonly cached: number;
+  /** How many are read, those included: from `cached` to `total`. */
+  readonly processed: number;
+  /** Since reading began. */
+  readonly ms: number;
+}
+
 export interface TokenLogprob {
   readonly token: number;
   readonly text: string;
-  /** Natural logarithm of the probability before sampling. */
+  /** Natural logarithm of the probability before sampling, or after it where that was asked for. */
   readonly logprob: number;
   /** The likeliest tokens, likeliest first; as many as were asked for. */
   readonly top: readonly { readonly token: number; readonly text: string; readonly logprob: number }[];

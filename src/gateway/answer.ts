@@ -18,6 +18,9 @@ export interface Answer {
   readonly logprobs: readonly TokenLogprob[];
   readonly finishReason: FinishReason;
   readonly stopString: string | undefined;
+  readonly contextFull: boolean;
+  /** Tokens that the request forbids because they end an answer. */
+  readonly endTokens: readonly number[];
   readonly usage: TokenUsage | undefined;
   readonly timings: Timings | undefined;
 }
@@ -43,7 +46,7 @@ export async function eachChunk(
         // No API has a field for it, and it must not stay unsaid.
         response.setHeader('X-Jan-Dropped-Messages', String(chunk.droppedMessages));
       }
-      if (chunk.usage !== undefined) {
+      if (chunk.usage !== undefined && chunk.finishReason !== undefined) {
         metrics.countTokens(chunk.usage, chunk.timings);
       }
       const caughtUp = use(chunk);
@@ -73,15 +76,18 @@ export async function orGone<T>(signal: AbortSignal, work: () => Promise<T>): Pr
 }
 
 /** @throws JanError `cancelled` when the answer was stopped before its end. */
-export async function gatherAnswer(exchange: Exchange, services: RouteServices, generate: Generate): Promise<Answer> {
+export async function gatherAnswer(exchange: Exchange, services: RouteServices, generate: Generate, onChunk: (chunk: ChatChunk) => void = () => undefined): Promise<Answer> {
   const texts: string[] = [];
   const reasonings: string[] = [];
   const calls: { id: string; name: string; arguments: string }[] = [];
   const logprobs: TokenLogprob[] = [];
   let modelId: string | undefined;
+  let endTokens: readonly number[] = [];
   let last: ChatChunk = {};
   await eachChunk(exchange, services, generate, (chunk) => {
+    onChunk(chunk);
     modelId = chunk.modelId ?? modelId;
+    endTokens = chunk.endTokens ?? endTokens;
     texts.push(chunk.text ?? '');
     reasonings.push(chunk.reasoning ?? '');
     logprobs.push(...(chunk.logprobs ?? []));
@@ -102,6 +108,8 @@ export async function gatherAnswer(exchange: Exchange, services: RouteServices, 
     logprobs,
     finishReason: finishReasonOf(last, toolCalls.length > 0),
     stopString: last.stopString,
+    contextFull: last.contextFull === true,
+    endTokens,
     usage: last.usage,
     timings: last.timings,
   };

@@ -26,12 +26,20 @@ import {
   unsupported,
   type Form,
 } from './fields';
+import { extrasOf, tellsMore, type StreamExtras } from './timings';
 import { jsonSchema, maxTools, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
-export interface ParsedChatRequest {
+export interface ParsedChatRequest extends Streaming {
   readonly request: ChatRequest;
+  /** Of answers. */
+  readonly choices: number;
+}
+
+export interface Streaming {
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** llama-server's additions to the events of a stream. */
+  readonly extras: StreamExtras;
 }
 
 const biasMessage = 'must map token numbers to numbers from -100 to 100, at most 1000 of them';
@@ -66,13 +74,20 @@ export const generationEntries = {
   ),
   grammar: v.optional(text(64 * 1024)),
   json_schema: v.optional(anyObject),
+  ignore_eos: flag,
+  return_progress: flag,
+  timings_per_token: flag,
 };
+
+/** Of answers to one request. */
+export const choicesField = integerIn(1, 8);
 
 const roleMessage = 'must be system, developer, user, assistant or tool; other roles are not supported';
 
 const schema = v.object(
   {
     ...generationEntries,
+    n: choicesField,
     messages: v.pipe(
       v.array(
         v.object(
@@ -121,13 +136,12 @@ const schema = v.object(
 
 type Body = v.InferOutput<typeof schema>;
 
-export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt', 'id_slot', 'timings_per_token'];
+export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt', 'id_slot'];
 
 const form: Form<typeof schema> = {
   schema,
   ignored: new Set(harmlessFields),
   neutral: {
-    n: (value) => value === 1,
     store: (value) => value === false,
     functions: isEmpty,
     function_call: (value) => value === 'none' || value === 'auto',
@@ -137,7 +151,6 @@ const form: Form<typeof schema> = {
     web_search_options: () => false,
   },
   reasons: {
-    n: 'Only one answer is given to a request: "n" must be 1.',
     store: 'Nothing is stored here: leave "store" out, or say false.',
     functions: '"functions" is the older form. Send "tools".',
     function_call: '"function_call" is the older form. Send "tool_choice".',
@@ -164,6 +177,7 @@ export function parseChatRequest(body: unknown): ParsedChatRequest {
       parallelToolCalls: tools === undefined ? undefined : fields.parallel_tool_calls,
       templateVariables: templateVariablesOf(fields),
     },
+    choices: fields.n ?? 1,
     ...streamingOf(fields),
   };
 }
@@ -183,11 +197,13 @@ export function generationOf(fields: GenerationFields): GenerationRequest {
     presencePenalty: fields.presence_penalty,
     repeatPenalty: fields.repeat_penalty,
     logitBias: isEmpty(fields.logit_bias ?? {}) ? undefined : fields.logit_bias,
+    ignoreEnd: fields.ignore_eos === true ? true : undefined,
+    tellProgress: tellsMore(extrasOf(fields)) ? true : undefined,
   };
 }
 
-export function streamingOf({ stream, stream_options: options }: GenerationFields): { readonly stream: boolean; readonly includeUsage: boolean } {
-  return { stream: stream ?? false, includeUsage: options?.include_usage ?? false };
+export function streamingOf(fields: GenerationFields): Streaming {
+  return { stream: fields.stream ?? false, includeUsage: fields.stream_options?.include_usage ?? false, extras: extrasOf(fields) };
 }
 
 /** One of three ways to say which form the answer must have. */

@@ -1,16 +1,19 @@
-// POST /v1/completions: a text continued, whole or as a stream; several prompts give several choices, one after another.
+// POST /v1/completions: a text continued, whole or as a stream; several prompts give several choices, one after
+// another, those of one prompt side by side.
 // Source of the form: OpenAI API reference, "Completions (legacy)". Must not know: sockets below the exchange, backends.
 
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import type { ChatChunk, CompletionRequest, TokenLogprob, TokenUsage } from '../api/jan';
 import { eachChunk, finishReasonOf, gatherAnswer, nowInSeconds, streamEvents, type Answer, type Generate } from './answer';
-import { formatOf, generationEntries, generationOf, harmlessFields, limitOf, streamingOf } from './chatRequest';
+import { choicesField, formatOf, generationEntries, generationOf, harmlessFields, limitOf, streamingOf, type Streaming } from './chatRequest';
+import { choiceOf, eachChoice, usageOfChoices } from './choices';
 import { sendJson, type Exchange } from './exchange';
 import { int32Max, integer, integerIn, isEmpty, readForm, text, type Form } from './fields';
 import { finiteLogprob, toWireFinish, toWireUsage } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
+import { extrasOfChunk } from './timings';
 
 const maxPrompts = 64;
 const promptMessage = `must be a string, an array of tokens, or an array of at most ${maxPrompts} of them`;
@@ -23,6 +26,7 @@ const schema = v.object(
       [text(), tokens, v.pipe(v.array(v.union([text(), tokens], promptMessage), promptMessage), v.minLength(1, promptMessage), v.maxLength(maxPrompts, promptMessage))],
       promptMessage,
     ),
+    n: choicesField,
     suffix: v.optional(text()),
     logprobs: integerIn(0, 20),
   },
@@ -33,23 +37,22 @@ const form: Form<typeof schema> = {
   schema,
   ignored: new Set(harmlessFields),
   neutral: {
-    n: (value) => value === 1,
     best_of: (value) => value === 1,
     echo: (value) => value === false,
     store: (value) => value === false,
     tools: isEmpty,
   },
   reasons: {
-    n: 'Only one answer is given to a request: "n" must be 1.',
-    best_of: 'Only one answer is made for a request: "best_of" must be 1.',
+    best_of: 'All answers that are made are given: say "n", and leave "best_of" out.',
     echo: 'The prompt is not given back: "echo" must be false.',
   },
 };
 
-interface ParsedCompletion {
+interface ParsedCompletion extends Streaming {
+  /** One a prompt. */
   readonly requests: readonly CompletionRequest[];
-  readonly stream: boolean;
-  readonly includeUsage: boolean;
+  /** Of answers, a prompt. */
+  readonly choices: number;
 }
 
 export function parseCompletionRequest(body: unknown): ParsedCompletion {
@@ -64,11 +67,11 @@ export function parseCompletionRequest(body: unknown): ParsedCompletion {
   const { prompt } = fields;
   const isOne = typeof prompt === 'string' || typeof prompt[0] === 'number';
   const prompts = (isOne ? [prompt] : prompt) as readonly (string | readonly number[])[];
-  return { requests: prompts.map((one) => ({ ...common, prompt: one })), ...streamingOf(fields) };
+  return { requests: prompts.map((one) => ({ ...common, prompt: one })), choices: fields.n ?? 1, ...streamingOf(fields) };
 }
 
 export async function answerCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
-  const { requests, stream, includeUsage } = parseCompletionRequest(parseJson(exchange.body));
+  const { requests, choices: perPrompt, stream, includeUsage, extras } = parseCompletionRequest(parseJson(exchange.body));
   const generate = (request: CompletionRequest): Generate => (options) => services.api.inference.createCompletion(request, options);
   const head = { id: `cmpl-${randomUUID()}`, object: 'text_completion', created: nowInSeconds() };
   let model = requests[0]?.modelId ?? '';
@@ -76,12 +79,17 @@ export async function answerCompletion(exchange: Exchange, services: RouteServic
 
   if (!stream) {
     const choices: unknown[] = [];
-    for (const [index, request] of requests.entries()) {
-      const answer: Answer = await gatherAnswer(exchange, services, generate(request));
-      model = answer.modelId ?? model;
-      usage = sum(usage, answer.usage);
-      const logprobs = request.logprobs === undefined ? null : toWireLogprobs(answer.logprobs, 0);
-      choices.push({ text: answer.text, index, logprobs, finish_reason: toWireFinish(answer.finishReason) });
+    for (const [place, request] of requests.entries()) {
+      const answers: Answer[] = [];
+      await eachChoice(exchange, perPrompt, async (one, choice, begun) => {
+        answers[choice] = await gatherAnswer(one, services, generate(choiceOf(request, choice)), begun);
+      });
+      model = answers[0]!.modelId ?? model;
+      usage = sum(usage, usageOfChoices(answers));
+      for (const [choice, { text, logprobs, finishReason }] of answers.entries()) {
+        const wireLogprobs = request.logprobs === undefined ? null : toWireLogprobs(logprobs, 0);
+        choices.push({ text, index: place * perPrompt + choice, logprobs: wireLogprobs, finish_reason: toWireFinish(finishReason) });
+      }
     }
     sendJson(exchange.response, 200, { ...head, model, choices, usage: usage && toWireUsage(usage) });
     return;
@@ -91,24 +99,31 @@ export async function answerCompletion(exchange: Exchange, services: RouteServic
     exchange,
     services,
     async (write) => {
-      const event = (choices: readonly unknown[], more: object = includeUsage ? { usage: null } : {}): string =>
-        `data: ${JSON.stringify({ ...head, model, choices, ...more })}\n\n`;
-      for (const [index, request] of requests.entries()) {
-        let last: ChatChunk = {};
-        let offset = 0;
-        await eachChunk(exchange, services, generate(request), (chunk) => {
-          model = chunk.modelId ?? model;
-          last = chunk;
-          const said = chunk.text ?? '';
-          if (said === '' && (chunk.logprobs ?? []).length === 0) {
-            return undefined;
-          }
-          const logprobs = request.logprobs === undefined ? null : toWireLogprobs(chunk.logprobs ?? [], offset);
-          offset += said.length;
-          return write(event([{ text: said, index, logprobs, finish_reason: null }]));
+      const event = (choices: readonly unknown[], more: object = {}): string =>
+        `data: ${JSON.stringify({ ...head, model, choices, ...(includeUsage ? { usage: null } : {}), ...more })}\n\n`;
+      for (const [place, request] of requests.entries()) {
+        const endings: ChatChunk[] = [];
+        await eachChoice(exchange, perPrompt, async (one, choice, begun) => {
+          const index = place * perPrompt + choice;
+          let last: ChatChunk = {};
+          let offset = 0;
+          await eachChunk(one, services, generate(choiceOf(request, choice)), (chunk) => {
+            begun(chunk);
+            model = chunk.modelId ?? model;
+            last = chunk;
+            const said = chunk.text ?? '';
+            const more = extrasOfChunk(chunk, extras);
+            if (said === '' && (chunk.logprobs ?? []).length === 0 && more.prompt_progress === undefined) {
+              return undefined;
+            }
+            const logprobs = request.logprobs === undefined ? null : toWireLogprobs(chunk.logprobs ?? [], offset);
+            offset += said.length;
+            return write(event([{ text: said, index, logprobs, finish_reason: null }], more));
+          });
+          endings[choice] = last;
+          await write(event([{ text: '', index, logprobs: null, finish_reason: toWireFinish(finishReasonOf(last, false)) }], extrasOfChunk(last, extras)));
         });
-        usage = sum(usage, last.usage);
-        await write(event([{ text: '', index, logprobs: null, finish_reason: toWireFinish(finishReasonOf(last, false)) }]));
+        usage = sum(usage, usageOfChoices(endings));
       }
       const ending = includeUsage && usage !== undefined ? event([], { usage: toWireUsage(usage) }) : '';
       await write(`${ending}data: [DONE]\n\n`);

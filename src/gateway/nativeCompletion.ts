@@ -9,7 +9,7 @@ import { parseInfillRequest, parseNativeRequest, type NativePrompt, type NativeR
 import { finiteLogprob } from './openaiForm';
 import { parseJson } from './requestBody';
 import type { RouteServices } from './routes';
-import { toWireTimings } from './timings';
+import { extrasOfChunk, toWireTimings } from './timings';
 
 export function answerNativeCompletion(exchange: Exchange, services: RouteServices): Promise<void> {
   return answerNative(exchange, services, parseNativeRequest(parseJson(exchange.body)));
@@ -38,16 +38,19 @@ async function answerNative(exchange: Exchange, services: RouteServices, native:
     services,
     async (write) => {
       for (const [index, request] of requests.entries()) {
-        const said: { text: string; modelId?: string; last: ChatChunk } = { text: '', last: {} };
+        const said: { text: string; modelId?: string; endTokens: readonly number[]; last: ChatChunk } = { text: '', endTokens: [], last: {} };
         await eachChunk(exchange, services, generate(request), (chunk) => {
           said.modelId = chunk.modelId ?? said.modelId;
           said.last = chunk;
           said.text += chunk.text ?? '';
-          const events = piecesOf(chunk).map((piece) => event({ index, ...pieceOf(native, piece) }));
+          said.endTokens = chunk.endTokens ?? said.endTokens;
+          const more = extrasOfChunk(chunk, native.extras);
+          const pieces = more.prompt_progress === undefined ? piecesOf(chunk) : [{ text: '', logprobs: [] }];
+          const events = pieces.map((piece) => event({ index, ...pieceOf(native, piece), ...more }));
           return events.length === 0 ? undefined : write(events.join(''));
         });
         const { last } = said;
-        const answer = { ...last, modelId: said.modelId, text: said.text, logprobs: [], finishReason: finishReasonOf(last, false) };
+        const answer = { ...last, modelId: said.modelId, text: said.text, endTokens: said.endTokens, logprobs: [], finishReason: finishReasonOf(last, false) };
         const whole = lastOf(native, request, index, answer, await textOf(request, exchange, services));
         await write(event(chosen({ ...whole, content: '', tokens: [], completion_probabilities: undefined }, native.fields)));
       }
@@ -89,10 +92,12 @@ async function textOf({ prompt, modelId }: CompletionRequest, { signal }: Exchan
   return typeof prompt === 'string' ? prompt : orGone(signal, () => api.inference.detokenize({ modelId, tokens: prompt }, { signal }));
 }
 
-type Whole = Pick<Answer, 'modelId' | 'text' | 'logprobs' | 'finishReason'> & Pick<ChatChunk, 'stopString' | 'usage' | 'timings'>;
+type Whole = Pick<Answer, 'modelId' | 'text' | 'logprobs' | 'finishReason' | 'endTokens'> & Pick<ChatChunk, 'stopString' | 'usage' | 'timings' | 'contextFull'>;
 
 /** What the model's own settings decide is not known here: the settings are those that the request states. */
-function lastOf(native: NativeRequest, { logitBias = {}, maxTokens }: CompletionRequest, index: number, answer: Whole, prompt: string): Readonly<Record<string, unknown>> {
+function lastOf(native: NativeRequest, { logitBias = {} }: CompletionRequest, index: number, answer: Whole, prompt: string): Readonly<Record<string, unknown>> {
+  // JSON has no −∞.
+  const forbidden = answer.endTokens.map((token) => ({ token, bias: null }));
   const usage: TokenUsage = answer.usage ?? { promptTokens: 0, completionTokens: 0 };
   return {
     index,
@@ -102,10 +107,10 @@ function lastOf(native: NativeRequest, { logitBias = {}, maxTokens }: Completion
     tokens_predicted: usage.completionTokens,
     tokens_evaluated: usage.promptTokens,
     tokens_cached: usage.promptTokens + usage.completionTokens,
-    generation_settings: { ...native.said, logit_bias: Object.entries(logitBias).map(([token, bias]) => ({ token: Number(token), bias })) },
+    generation_settings: { ...native.said, logit_bias: [...Object.entries(logitBias).map(([token, bias]) => ({ token: Number(token), bias })), ...forbidden] },
     prompt,
     has_new_line: answer.text.includes('\n'),
-    truncated: answer.finishReason === 'length' && maxTokens !== undefined && usage.completionTokens < maxTokens, // by the context's end
+    truncated: answer.contextFull === true,
     stop_type: answer.finishReason === 'length' ? 'limit' : answer.stopString === undefined ? 'eos' : 'word',
     stopping_word: answer.stopString ?? '',
     timings: toWireTimings(usage, answer.timings ?? {}),
@@ -122,17 +127,29 @@ function piecesOf({ text = '', logprobs = [] }: ChatChunk): readonly Piece[] {
   return text === '' && logprobs.length === 0 ? [] : [{ text, logprobs }];
 }
 
-function pieceOf({ probabilities, returnTokens }: NativeRequest, { text, logprobs }: Piece): Readonly<Record<string, unknown>> {
+function pieceOf({ probabilities, afterSampling, returnTokens }: NativeRequest, { text, logprobs }: Piece): Readonly<Record<string, unknown>> {
   return {
     content: text,
     tokens: returnTokens ? logprobs.map(({ token }) => token) : [],
     stop: false,
-    ...(probabilities === undefined ? {} : { completion_probabilities: logprobs.map((token) => ({ ...toWireToken(token), top_logprobs: token.top.map(toWireToken) })) }),
+    ...(probabilities === undefined ? {} : { completion_probabilities: logprobs.map(afterSampling ? toWireDrawn : toWireLogprob) }),
   };
 }
 
-function toWireToken({ token, text, logprob }: Omit<TokenLogprob, 'top'>): object {
-  return { id: token, token: text, bytes: [...Buffer.from(text)], logprob: finiteLogprob(logprob) };
+type Alternative = Omit<TokenLogprob, 'top'>;
+
+function toWireLogprob({ top, ...token }: TokenLogprob): object {
+  const one = ({ logprob, ...said }: Alternative): object => ({ ...toWireToken(said), logprob: finiteLogprob(logprob) });
+  return { ...one(token), top_logprobs: top.map(one) };
+}
+
+function toWireDrawn({ top, ...token }: TokenLogprob): object {
+  const one = ({ logprob, ...said }: Alternative): object => ({ ...toWireToken(said), prob: Math.exp(logprob) });
+  return { ...one(token), top_probs: top.map(one) };
+}
+
+function toWireToken({ token, text }: Pick<TokenLogprob, 'token' | 'text'>): object {
+  return { id: token, token: text, bytes: [...Buffer.from(text)] };
 }
 
 /** Paths such as `generation_settings/n_predict`, each under its own name. */

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import type { CompletionRequest } from '../api/jan';
 import { formatOf, generationEntries, generationOf, harmlessFields, limitOf } from './chatRequest';
 import { flag, int32Max, integer, integerIn, isObject, readForm, refused, text, unsupported, type Form } from './fields';
+import { extrasOf, type StreamExtras } from './timings';
 
 /** A text, or tokens and texts one after the other. */
 export type NativePrompt = string | readonly (string | number)[];
@@ -19,7 +20,11 @@ export interface NativeRequest {
   readonly stream: boolean;
   /** How many alternatives a token are told; undefined: no probabilities. */
   readonly probabilities: number | undefined;
+  /** Are those of what sampling left? */
+  readonly afterSampling: boolean;
   readonly returnTokens: boolean;
+  /** Beside the answer, in its stream. */
+  readonly extras: StreamExtras;
   /** What of the answer is wanted; empty: all. */
   readonly fields: readonly string[];
   /** What was said about sampling, to be told again. */
@@ -35,6 +40,7 @@ const nativeEntries = {
   seed: integerIn(-1, Number.MAX_SAFE_INTEGER),
   logit_bias: v.optional(v.unknown()),
   n_probs: integerIn(0, 20),
+  post_sampling_probs: flag,
   return_tokens: flag,
   response_fields: v.optional(v.pipe(v.array(text(200), fieldsMessage), v.maxLength(100, fieldsMessage))),
 };
@@ -59,11 +65,10 @@ const toldAgain = ['seed', 'temperature', 'top_k', 'top_p', 'min_p', 'repeat_pen
 
 const isOne = (value: unknown): boolean => value === 1;
 const isZero = (value: unknown): boolean => value === 0;
-const isFalse = (value: unknown): boolean => value === false;
 
 const form: Form<typeof schema> = {
   schema,
-  ignored: new Set([...harmlessFields, 'n_cache_reuse', 'speculative.n_min', 'speculative.n_max', 'speculative.p_min']),
+  ignored: new Set([...harmlessFields, 'n_cache_reuse', 'speculative.n_min', 'speculative.n_max', 'speculative.p_min', 'backend_sampling']),
   neutral: {
     n: isOne,
     typical_p: isOne,
@@ -72,16 +77,10 @@ const form: Form<typeof schema> = {
     dry_multiplier: isZero,
     xtc_probability: isZero,
     repeat_last_n: (value) => value === 64,
-    ignore_eos: isFalse,
-    post_sampling_probs: isFalse,
-    return_progress: isFalse,
     n_keep: isZero,
     lora: (value) => Array.isArray(value) && value.length === 0,
   },
   reasons: {
-    ignore_eos: 'An answer ends where the model ends it: "ignore_eos" must be false.',
-    post_sampling_probs: 'Probabilities are those before sampling: "post_sampling_probs" must be false.',
-    return_progress: 'Progress is not told: "return_progress" must be false.',
     lora: 'Adapters are set for the model in Jan, not by request: leave "lora" out.',
   },
 };
@@ -111,6 +110,7 @@ export function parseInfillRequest(body: unknown): NativeRequest {
 
 function nativeOf(fields: NativeFields): Omit<NativeRequest, 'prompts' | 'isList'> {
   const { logit_bias: bias, n_probs: probabilities = 0, seed, stream = false } = fields;
+  const afterSampling = probabilities > 0 && fields.post_sampling_probs === true;
   const returnTokens = fields.return_tokens ?? false;
   return {
     request: {
@@ -118,11 +118,14 @@ function nativeOf(fields: NativeFields): Omit<NativeRequest, 'prompts' | 'isList
       maxTokens: limitOf(fields),
       responseFormat: formatOf(fields, undefined),
       logprobs: probabilities > 0 || returnTokens ? probabilities : undefined,
+      logprobsAfterSampling: afterSampling ? true : undefined,
     },
     bias: biasOf(bias),
     stream,
     probabilities: probabilities > 0 ? probabilities : undefined,
+    afterSampling,
     returnTokens,
+    extras: extrasOf(fields),
     fields: fields.response_fields ?? [],
     said: { ...Object.fromEntries(toldAgain.map((name) => [name, fields[name]])), n_predict: limitOf(fields) ?? -1, n_probs: probabilities, stream },
   };

@@ -11,6 +11,7 @@ import { toWireLogprobs } from './openaiForm';
 import { parseJson } from './requestBody';
 import { parseResponsesRequest, type ResponsesBody } from './responsesRequest';
 import type { RouteServices } from './routes';
+import { extrasOf, extrasOfChunk } from './timings';
 
 export async function answerResponses(exchange: Exchange, services: RouteServices): Promise<void> {
   const { request, fields } = parseResponsesRequest(parseJson(exchange.body));
@@ -48,6 +49,8 @@ class ResponseBuilder {
   #model: string;
   #last: ChatChunk = {};
   #usage: TokenUsage | undefined;
+  /** What llama-server tells beside the newest chunk, where asked for. */
+  #extras: ReturnType<typeof extrasOfChunk> = {};
   /** In the order of the output. */
   readonly #items: Item[] = [];
   /** The place in the output of each tool call. */
@@ -68,6 +71,10 @@ class ResponseBuilder {
       this.#isStarted = true;
       this.#model = chunk.modelId ?? this.#model;
       events += this.#event('response.created', { response: this.response() }) + this.#event('response.in_progress', { response: this.response() });
+    }
+    this.#extras = extrasOfChunk(chunk, extrasOf(this.fields));
+    if (this.#extras.prompt_progress !== undefined) {
+      events += this.#event('response.in_progress', { response: this.response(), ...this.#extras });
     }
     if (chunk.reasoning) {
       events += this.#textEvents('reasoning', chunk.reasoning, []);
@@ -91,7 +98,7 @@ class ResponseBuilder {
       events += this.#finishItem(index, isCut && index === this.#items.length - 1 ? 'incomplete' : 'completed');
     });
     this.#status = isCut ? 'incomplete' : 'completed';
-    return events + this.#event(`response.${this.#status}`, { response: this.response() });
+    return events + this.#event(`response.${this.#status}`, { response: this.response(), ...this.#extras });
   }
 
   failureEvents({ code, message, param }: HttpError): string {
@@ -150,7 +157,7 @@ class ResponseBuilder {
     item.text += delta;
     item.logprobs.push(...logprobs);
     const name = kind === 'message' ? 'response.output_text.delta' : 'response.reasoning_text.delta';
-    return events + this.#event(name, { ...this.#placeOf(item), delta, ...(kind === 'message' ? { logprobs } : {}) });
+    return events + this.#event(name, { ...this.#placeOf(item), delta, ...(kind === 'message' ? { logprobs } : {}), ...this.#extras });
   }
 
   #callEvents({ index, id, name, arguments: delta }: ToolCallDelta): string {
@@ -167,7 +174,7 @@ class ResponseBuilder {
       return events;
     }
     item.text += delta;
-    return events + this.#event('response.function_call_arguments.delta', { item_id: item.id, output_index: place, delta });
+    return events + this.#event('response.function_call_arguments.delta', { item_id: item.id, output_index: place, delta, ...this.#extras });
   }
 
   /** The events that end an item; none when it has ended, or there is none. */

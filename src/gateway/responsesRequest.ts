@@ -1,5 +1,6 @@
 // What a request in the form of OpenAI's Responses API asks for, in ours. Nothing is stored, so whatever refers to an
-// earlier response is refused. Source of the fields: OpenAI API reference, "Create a model response".
+// earlier response is refused. Source of the fields: OpenAI API reference, "Create a model response"; return_progress,
+// timings_per_token: llama-server.
 // Must not know: HTTP, how an answer is sent.
 
 import * as v from 'valibot';
@@ -23,6 +24,7 @@ import {
   unsupported,
   type Form,
 } from './fields';
+import { extrasOf, tellsMore } from './timings';
 import { jsonSchema, maxTools, responseFormatOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 const schema = v.object(
@@ -67,6 +69,8 @@ const schema = v.object(
         'must be an object',
       ),
     ),
+    return_progress: flag,
+    timings_per_token: flag,
   },
   'must be a JSON object',
 );
@@ -121,6 +125,7 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
       modelId: fields.model || undefined,
       messages,
       maxTokens: fields.max_output_tokens,
+      tellProgress: tellsMore(extrasOf(fields)) ? true : undefined,
       temperature: fields.temperature,
       topP: topPOf(fields.top_p),
       logprobs: wantsLogprobs ? (fields.top_logprobs ?? 0) : undefined,

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { janErrorCodes } from '../common/errors';
 
 /** Both sides must agree on it; it is part of the socket's name, so that two versions never meet by accident. */
-export const runtimeProtocolVersion = 3;
+export const runtimeProtocolVersion = 4;
 
 /**
  * A connection whose first byte is `beat` is a pulse and no lease: each beat is answered by one, also while native code
@@ -102,7 +102,10 @@ const generationEntries = {
     ]),
   ),
   logprobs: v.optional(v.pipe(count, v.maxValue(20))),
+  logprobsAfterSampling: v.optional(v.boolean()),
   logitBias: v.optional(v.pipe(v.array(v.tuple([count, inRange(-100, 100)])), v.maxLength(1000))),
+  ignoreEnd: v.optional(v.boolean()),
+  tellProgress: v.optional(v.boolean()),
 };
 
 /** What a chat template is given. */
@@ -254,6 +257,8 @@ const generationResult = v.object({
   finishReason: v.picklist(['stop', 'length', 'tool-calls', 'cancelled']),
   /** Which of the request's stop strings ended it. */
   stopString: v.optional(v.string()),
+  /** `length` is the context's. */
+  contextFull: v.optional(v.boolean()),
   usage: usageSchema,
   timings: timingsSchema,
 });
@@ -383,6 +388,13 @@ export const chatTextNotification = {
     droppedMessages: v.optional(count),
     /** With the first piece of the answer. */
     prompt: v.optional(v.object({ tokens: count, cachedTokens: count })),
+    /** Before the answer, when asked for: how far the prompt has been read. */
+    promptProgress: v.optional(v.object({ total: count, cached: count, processed: count, ms: milliseconds })),
+    /** Before the answer, when they are forbidden. */
+    endTokens: v.optional(v.array(count)),
+    /** So far, when asked for. */
+    usage: v.optional(usageSchema),
+    timings: v.optional(timingsSchema),
   }),
 } satisfies NotificationDescriptor<Schema>;
 export type AnswerPiece = Omit<v.InferOutput<typeof chatTextNotification.params>, 'requestId'>;

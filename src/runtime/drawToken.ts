@@ -6,21 +6,20 @@ import type { ResolvedSampling } from './samplingDefaults';
 export type DrawSampling = Pick<ResolvedSampling, 'temperature' | 'topK' | 'topP' | 'minP' | 'frequencyPenalty' | 'presencePenalty'>;
 
 /**
+ * What is left to draw from, with the probabilities that the draw has, likeliest first.
  * @param probabilities of all tokens, likeliest first
  * @param recent tokens that the penalties are for
- * @param random 0…1, exclusive
  */
-export function drawToken<T extends number>(
+export function candidatesOf<T extends number>(
   probabilities: ReadonlyMap<T, number>,
   sampling: DrawSampling,
   recent: readonly T[],
   bias: ReadonlyMap<T, number> | undefined,
-  random: () => number,
-): T {
+): ReadonlyMap<T, number> {
   const { temperature, topK, topP, minP } = sampling;
   let candidates = adjusted(probabilities, sampling, recent, bias);
   if (temperature === 0) {
-    return candidates[0]![0];
+    return new Map([[candidates[0]![0], 1]]);
   }
   if (topK > 0) {
     candidates = candidates.slice(0, topK);
@@ -29,14 +28,20 @@ export function drawToken<T extends number>(
   const least = Math.log(Math.max(minP, Number.MIN_VALUE)) + candidates[0]![1];
   candidates = minP > 0 ? candidates.filter(([, logit]) => logit >= least) : candidates;
   const weights = candidates.map(([, logit]) => Math.exp((logit - candidates[0]![1]) / temperature));
-  let left = random() * weights.reduce((sum, weight) => sum + weight, 0);
-  for (const [index, weight] of weights.entries()) {
-    left -= weight;
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  return new Map(candidates.map(([token], index) => [token, weights[index]! / sum]));
+}
+
+/** One of them. @param random 0…1, exclusive */
+export function drawToken<T extends number>(candidates: ReadonlyMap<T, number>, random: () => number): T {
+  let left = random();
+  for (const [token, probability] of candidates) {
+    left -= probability;
     if (left < 0) {
-      return candidates[index]![0];
+      return token;
     }
   }
-  return candidates[0]![0];
+  return candidates.keys().next().value as T;
 }
 
 /** Numbers between 0 and 1 that depend on the seed alone (splitmix32). */

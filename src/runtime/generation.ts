@@ -21,7 +21,7 @@ export interface Generation {
   /** Of the sequence in its context. */
   readonly sequenceIndex: number;
   readonly prompt: Prompt;
-  readonly params: Pick<GenerationParams, 'maxTokens' | 'stop'>;
+  readonly params: Pick<GenerationParams, 'maxTokens' | 'stop' | 'tellProgress'>;
   readonly choice: Omit<TokenChoiceOptions, 'grammar'>;
   /** Where the sequence can go back to any token. */
   readonly guesser?: Guesser | undefined;
@@ -55,18 +55,16 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
   const { prompt, params, listener, signal, started } = generation;
   let isFirst = true;
   const sender = new ChunkSender((piece) => {
-    listener.onPiece(isFirst ? { ...piece, prompt: { tokens: prompt.tokens.length, cachedTokens } } : piece);
+    const told = params.tellProgress === true ? { ...piece, ...soFar() } : piece;
+    listener.onPiece(isFirst ? { ...told, prompt: { tokens: prompt.tokens.length, cachedTokens } } : told);
     isFirst = false;
   });
   let completionTokens = 0;
   let firstTokenAt: number | undefined;
   let lastTokenAt = started;
-  const finish = (finishReason: GenerationResult['finishReason'], stopString?: string): GenerationResult => {
-    sender.flush();
+  const soFar = (): Pick<GenerationResult, 'usage' | 'timings'> => {
     const decodingMs = lastTokenAt - (firstTokenAt ?? lastTokenAt);
     return {
-      finishReason,
-      ...(stopString === undefined ? {} : { stopString }),
       usage: { promptTokens: prompt.tokens.length, completionTokens, cachedTokens },
       timings: {
         ...(firstTokenAt === undefined ? {} : { firstTokenMs: firstTokenAt - started }),
@@ -75,8 +73,14 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
       },
     };
   };
+  const finish = (finishReason: GenerationResult['finishReason'], more: Pick<GenerationResult, 'stopString' | 'contextFull'> = {}): GenerationResult => {
+    sender.flush();
+    return { finishReason, ...more, ...soFar() };
+  };
 
-  const rest = await readPrompt(generation, cachedTokens, place);
+  const tellRead = readingTeller(generation, cachedTokens);
+  tellRead(cachedTokens);
+  const rest = await readPrompt(generation, cachedTokens, place, tellRead);
   if (rest === undefined || signal.aborted) {
     return finish('cancelled');
   }
@@ -91,7 +95,8 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
     onPiece: (piece) => sender.push(piece),
   });
   const endReason = (): 'tool-calls' | 'stop' => (answer.hasToolCalls ? 'tool-calls' : 'stop');
-  const roomLeft = generation.contextLength - 1 - prompt.tokens.length;
+  // node-llama-cpp leaves the context's last place free; an answer's last token is not read, so it needs none.
+  const roomLeft = generation.contextLength - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
   const choice = { ...generation.choice, grammar: grammarGate(generation, answer), onDrawn: () => place.drawn(), priority: place.priority, guesser: generation.guesser };
   await place.turn();
@@ -105,14 +110,17 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
       return finish(endReason());
     }
     lastTokenAt = performance.now();
-    firstTokenAt ??= lastTokenAt;
+    if (firstTokenAt === undefined) {
+      firstTokenAt = lastTokenAt;
+      tellRead(prompt.tokens.length);
+    }
     completionTokens++;
     if (answer.push(token, logprobs)) {
-      return finish(endReason(), answer.stopString);
+      return finish(endReason(), answer.stopString === undefined ? {} : { stopString: answer.stopString });
     }
     if (completionTokens >= limit) {
       answer.end();
-      return finish('length');
+      return finish('length', completionTokens >= roomLeft ? { contextFull: true } : {});
     }
     const turn = place.turn();
     if (turn !== undefined) {
@@ -121,6 +129,19 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
   }
   answer.end();
   return finish(endReason());
+}
+
+/** Tells how much of the prompt is read, where that is asked for. */
+function readingTeller({ prompt, params, listener }: Generation, cached: number): (processed: number) => void {
+  if (params.tellProgress !== true) {
+    return () => undefined;
+  }
+  let began: number | undefined;
+  return (processed) => {
+    const now = performance.now();
+    began ??= now;
+    listener.onPiece({ promptProgress: { total: prompt.tokens.length, cached, processed, ms: now - began } });
+  };
 }
 
 /** Is the grammar in force for the next token? */
@@ -149,7 +170,7 @@ async function reusePrefix(sequence: LlamaContextSequence, tokens: Token[]): Pro
 }
 
 /** Reads all but the last piece of the prompt; returns that piece, or undefined when cancelled. */
-async function readPrompt({ sequence, batchSize, batching, prompt, listener, signal }: Generation, from: number, place: Place): Promise<Token[] | undefined> {
+async function readPrompt({ sequence, batchSize, batching, prompt, listener, signal }: Generation, from: number, place: Place, tellRead: (processed: number) => void): Promise<Token[] | undefined> {
   let at = from;
   let size = Math.min(batchSize, 64);
   while (prompt.tokens.length - at > size) {
@@ -164,6 +185,7 @@ async function readPrompt({ sequence, batchSize, batching, prompt, listener, sig
     const wantedMs = batching.answering > 1 ? pieceMsAmongOthers : pieceMs;
     size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * wantedMs) / tookMs)));
     listener.onProgress(prompt.tokens.length, at);
+    tellRead(at);
   }
   if (sequence.needsCheckpoints && prompt.tokens.length - at > 1 && !signal.aborted) {
     // The next turn often goes back to where this answer began: what was thought is not part of it.

@@ -2,6 +2,7 @@
 // Must not know: windows, the protocol, other models.
 
 import type { LlamaContext, LlamaModel, Token } from 'node-llama-cpp';
+import { JanError } from '../common/errors';
 import type { AnswerPiece, ChatParams, ChatPromptParams, CompleteParams, GenerationParams, GenerationResult } from '../protocol/runtimeProtocol';
 import type { Batching } from './batching';
 import type { DraftModel } from './draftModel';
@@ -14,7 +15,7 @@ import { PromptLookup } from './promptLookup';
 import { defaultSampling, resolveSampling, type ResolvedSampling } from './samplingDefaults';
 import { Slots } from './slots';
 import type { StateCache } from './stateCache';
-import { buildTextPrompt, detokenizeTokens, tokenizeText } from './textPrompt';
+import { buildTextPrompt, detokenizeTokens, tokenizeText, vocabularySize } from './textPrompt';
 import type { ModelTemplates } from './template/modelTemplates';
 import type { Guesser } from './speculation';
 import { choiceOptions } from './tokenChoice';
@@ -51,6 +52,7 @@ export class LoadedModel {
   readonly #detokenizeAll: Detokenize<Token>;
   readonly #sampling: ResolvedSampling;
   readonly #slots: Slots;
+  #ends: readonly Token[] | undefined;
   readonly #running = new Map<AbortController, Promise<unknown>>();
 
   constructor(
@@ -141,8 +143,15 @@ export class LoadedModel {
     started: number,
     tools?: ToolUse,
   ): Promise<GenerationResult> {
-    const choice = choiceOptions(this.parts.module, this.parts.model, params, resolveSampling(params.sampling, this.#sampling));
     const grammar = await this.parts.grammars.forAnswer(this.parts.model, params.responseFormat, tools?.grammar);
+    const endTokens = params.ignoreEnd === true ? [...new Set([...this.#endTokens(), ...prompt.stopTokens])] : [];
+    if (endTokens.length > 0) {
+      if (grammar !== undefined) {
+        throw new JanError('invalid-argument', '“ignoreEnd” asks for an answer without an end, which a form and calls of tools have. Leave out one of them.', { details: { field: 'ignoreEnd' } });
+      }
+      listener.onPiece({ endTokens });
+    }
+    const choice = choiceOptions(this.parts.module, this.parts.model, params, resolveSampling(params.sampling, this.#sampling), endTokens);
     if (prompt.droppedMessages > 0) {
       listener.onPiece({ droppedMessages: prompt.droppedMessages });
     }
@@ -190,6 +199,12 @@ export class LoadedModel {
       this.#running.delete(abort);
       this.#slots.release(slot);
     }
+  }
+
+  #endTokens(): readonly Token[] {
+    const { model } = this.parts;
+    this.#ends ??= Array.from({ length: vocabularySize(model) }, (_, token) => token as Token).filter((token) => model.isEogToken(token));
+    return this.#ends;
   }
 
   #guesser(): Guesser {

@@ -24,6 +24,8 @@ const worthKeeping = 128;
 export class Slots {
   readonly #slots: Slot[];
   readonly #queue: Waiting[] = [];
+  /** States that are being kept of slots which others copy from: what several want is kept once. */
+  readonly #copies = new Map<Slot, Promise<KeptState | undefined>>();
   #uses = 0;
   #closed = false;
 
@@ -129,25 +131,41 @@ export class Slots {
     }
     const donor = this.#donor(slot, tokens, Math.max(own, known?.sharedPrefix ?? 0) + worthKeeping);
     if (donor !== undefined) {
-      // Nobody may take it while it is copied.
-      donor.busy = true;
-      const copied: KeptState | undefined = await this.states.keep(this, donor.sequence);
-      donor.busy = false;
+      const copied = await this.#copy(donor);
       known = copied === undefined ? known : this.states.find(this, tokens, slot.sequence.needsCheckpoints);
-      this.#queue.shift()?.start();
     }
     if (known !== undefined && known.sharedPrefix >= own + worthKeeping) {
       await this.states.restore(known.state, slot.sequence);
     }
   }
 
-  /** Another idle slot that shares at least so many tokens; of no use where a state serves only as a whole. */
+  /** Of a slot that answers, between two of its tokens. */
+  #copy(donor: Slot): Promise<KeptState | undefined> {
+    const begun = this.#copies.get(donor);
+    if (begun !== undefined) {
+      return begun;
+    }
+    // Nobody may take it while it is copied.
+    const isIdle = !donor.busy;
+    donor.busy = true;
+    const copy = this.states.keep(this, donor.sequence).finally(() => {
+      this.#copies.delete(donor);
+      if (isIdle) {
+        donor.busy = false;
+        this.#queue.shift()?.start();
+      }
+    });
+    this.#copies.set(donor, copy);
+    return copy;
+  }
+
+  /** Another slot that shares at least so many tokens; of no use where a state serves only as a whole. */
   #donor(slot: Slot, tokens: Token[], atLeast: number): Slot | undefined {
     if (slot.sequence.needsCheckpoints) {
       return undefined;
     }
     return this.#slots
-      .filter((other) => other !== slot && !other.busy && usablePrefix(other.sequence, tokens) >= atLeast)
+      .filter((other) => other !== slot && usablePrefix(other.sequence, tokens) >= atLeast)
       .sort((a, b) => usablePrefix(b.sequence, tokens) - usablePrefix(a.sequence, tokens))[0];
   }
 }

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { EvaluationPriority, LlamaContextSequence, LlamaGrammarEvaluationState, LlamaModel, SequenceEvaluateOptions, Token, TokenBias } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { AnswerPiece, GenerationParams } from '../protocol/runtimeProtocol';
-import { drawToken, seededRandom } from './drawToken';
+import { candidatesOf, drawToken, seededRandom } from './drawToken';
 import type { LlamaModule } from './llamaLibrary';
 import { drawWithGuesses, type Guesser } from './speculation';
 import type { ResolvedSampling } from './samplingDefaults';
@@ -21,6 +21,8 @@ export interface TokenChoiceOptions {
   readonly nativeBias?: TokenBias;
   /** How many alternatives a token; absent: no probabilities. */
   readonly logprobs?: number;
+  /** Those of what is left to draw from. */
+  readonly afterSampling?: boolean;
   readonly textOf: (token: Token) => string;
   readonly isEndToken: (token: Token) => boolean;
   /** Asked before each token. */
@@ -44,26 +46,31 @@ const largestSeed = 0xffff_fffe;
 /** Of the least probability that a 32-bit float can hold; what is less has no logarithm. */
 const leastLogprob = Math.log(1.4e-45);
 
-/** @throws JanError `invalid-argument` for a bias on what is no token of the model */
+/**
+ * @param endTokens that are not to be said
+ * @throws JanError `invalid-argument` for a bias on what is no token of the model
+ */
 export function choiceOptions(
   module: LlamaModule,
   model: LlamaModel,
-  params: Pick<GenerationParams, 'logprobs' | 'logitBias'>,
+  params: Pick<GenerationParams, 'logprobs' | 'logprobsAfterSampling' | 'logitBias'>,
   sampling: ResolvedSampling,
+  endTokens: readonly Token[] = [],
 ): TokenChoiceOptions {
-  const { logprobs, logitBias } = params;
+  const { logprobs, logprobsAfterSampling, logitBias = [] } = params;
   const detokenize = createDetokenizer(model, true);
   const shared: TokenChoiceOptions = {
     sampling,
-    ...(logprobs === undefined ? {} : { logprobs }),
+    ...(logprobs === undefined ? {} : { logprobs, afterSampling: logprobsAfterSampling === true }),
     textOf: (token) => detokenize([token], []),
     isEndToken: (token) => model.isEogToken(token),
   };
-  if (logitBias === undefined || logitBias.length === 0) {
+  if (logitBias.length === 0 && endTokens.length === 0) {
     return shared;
   }
   checkedTokens(model, logitBias.map(([token]) => token), 'logitBias');
   const bias = new Map(logitBias.map(([token, value]) => [token as Token, value <= -100 ? -Infinity : value]));
+  endTokens.forEach((token) => bias.set(token, -Infinity));
   const nativeBias = module.TokenBias.for(model);
   // Its own `set` leaves out end tokens, which are those that callers forbid most.
   const entries = (nativeBias as unknown as { readonly _biases: Map<Token, number> })._biases;
@@ -75,6 +82,12 @@ export function choiceOptions(
 export async function* chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
   // A repetition penalty scales logits, of which probabilities don't tell the zero; a grammar is known to native code only.
   const drawHere = options.logprobs !== undefined && options.grammar === undefined && options.sampling.repeatPenalty === 1;
+  if (options.afterSampling === true && !drawHere) {
+    throw new JanError(
+      'unsupported',
+      'Probabilities after sampling can’t be told of an answer that a grammar holds to a form, nor beside a repeat penalty. Ask for those before sampling, or leave the form or the penalty out.',
+    );
+  }
   try {
     yield* drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
   } catch (error) {
@@ -156,12 +169,13 @@ async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], optio
     for (let step = await tokens.next(); step.done !== true; ) {
       const { probabilities } = step.value;
       const recent = generated.slice(-penaltyWindow);
-      const token = drawToken(probabilities, options.sampling, recent, options.bias, random);
+      const candidates = candidatesOf(probabilities, options.sampling, recent, options.bias);
+      const token = drawToken(candidates, random);
       if (options.isEndToken(token)) {
         return;
       }
       generated.push(token);
-      yield { token, logprobs: logprobsOf(token, probabilities, options.logprobs!, options) };
+      yield { token, logprobs: logprobsOf(token, options.afterSampling === true ? candidates : probabilities, options.logprobs!, options) };
       step = await tokens.next(token);
     }
   } finally {

@@ -10,7 +10,7 @@ export function definedOnly<T extends object>(value: T): { [K in keyof T]: Exclu
 }
 
 export function toGenerationParams(request: GenerationRequest & { readonly modelId: string }, requestId: string): GenerationParams {
-  const { modelId, maxTokens, stop, responseFormat, logprobs, logitBias } = request;
+  const { modelId, maxTokens, stop, responseFormat, logprobs, logprobsAfterSampling, logitBias, ignoreEnd, tellProgress } = request;
   const { temperature, topP, topK, minP, seed, frequencyPenalty, presencePenalty, repeatPenalty } = request;
   return {
     requestId,
@@ -31,6 +31,9 @@ export function toGenerationParams(request: GenerationRequest & { readonly model
       stop: stop === undefined ? undefined : [...stop],
       responseFormat,
       logprobs,
+      logprobsAfterSampling,
+      ignoreEnd,
+      tellProgress,
       logitBias: logitBias === undefined ? undefined : Object.entries(logitBias).map(([token, bias]): [number, number] => [Number(token), bias]),
     }),
   };

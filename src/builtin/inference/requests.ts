@@ -33,6 +33,9 @@ const generation = {
     ]),
   ),
   logprobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(20))),
+  logprobsAfterSampling: v.optional(v.boolean()),
+  ignoreEnd: v.optional(v.boolean()),
+  tellProgress: v.optional(v.boolean()),
   logitBias: v.optional(
     v.pipe(
       v.record(v.pipe(v.string(), v.regex(/^\d{1,10}$/, 'token numbers')), v.pipe(v.number(), v.minValue(-100), v.maxValue(100))),

@@ -60,9 +60,9 @@ export class ChatTemplate {
     const answer = { role: 'assistant', content: probe.answer };
     const tools = [toolVariable({ name: probe.tool, description: 'x', parameters: { type: 'object', properties: {} } })];
     const call = { id: 'abcdef123', type: 'function', function: { name: probe.tool, arguments: { x: probe.argument } } };
-    const rendered = (messages: readonly unknown[], more: Readonly<Record<string, unknown>> = {}): Promise<string> =>
-      sandbox.run({ kind: 'render', template: source, variables: { ...today(), ...variables, messages, add_generation_prompt: true, ...more } });
-    const shows = async (words: readonly string[], messages: readonly unknown[], more?: Readonly<Record<string, unknown>>): Promise<boolean> => {
+    const rendered = (messages: readonly unknown[], more: { readonly tools?: readonly unknown[] } = {}): Promise<string> =>
+      sandbox.run({ kind: 'render', template: source, variables: { ...today(), ...variables, ...functionsText(source, more.tools), messages, add_generation_prompt: true, ...more } });
+    const shows = async (words: readonly string[], messages: readonly unknown[], more?: { readonly tools: readonly unknown[] }): Promise<boolean> => {
       try {
         const text = await rendered(messages, more);
         return words.every((word) => text.includes(word));
@@ -106,12 +106,14 @@ export class ChatTemplate {
     const last = params.messages.at(-1)!;
     const goesOn = last.role === 'assistant' && (last.toolCalls ?? []).length === 0;
     const messages: readonly WireMessage[] = goesOn ? [...params.messages.slice(0, -1), { ...last, content: last.content + endMark }] : params.messages;
+    const toolVariables = tools.length > 0 && this.abilities.tools ? (marked(tools.map(toolVariable), mark) as readonly unknown[]) : undefined;
     const variables = {
       ...today(),
       ...(params.templateVariables === undefined ? {} : (marked(params.templateVariables, mark) as object)),
       ...this.variables,
       messages: marked(messagesFor(messages, this.abilities, this.abilities.tools ? undefined : toolText(tools)), mark),
-      ...(tools.length > 0 && this.abilities.tools ? { tools: marked(tools.map(toolVariable), mark) } : {}),
+      ...(toolVariables === undefined ? {} : { tools: toolVariables }),
+      ...functionsText(this.source, toolVariables),
       add_generation_prompt: !goesOn && params.templateVariables?.['add_generation_prompt'] !== false,
     };
     let text = await this.#run(variables, params.messages);
@@ -141,6 +143,11 @@ export class ChatTemplate {
           );
     }
   }
+}
+
+/** Some templates want the tools as a text, under this name. Source: llama.cpp, for firefunction. */
+function functionsText(source: string, tools: readonly unknown[] = []): { readonly functions?: string } {
+  return /\bfunctions\b/.test(source) ? { functions: tools.length === 0 ? '' : JSON.stringify(tools, undefined, 2) } : {};
 }
 
 /** Templates ask for the day under these names. Source: llama.cpp. */

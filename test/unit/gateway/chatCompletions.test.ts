@@ -77,6 +77,23 @@ describe('chat completions', () => {
     );
   });
 
+  it('tells in a stream how far the prompt is read, and the times so far, where asked', async () => {
+    const usage = { promptTokens: 9, completionTokens: 1 };
+    echoCore = await createEchoCore({
+      answer: async function* () {
+        yield { promptProgress: { total: 9, cached: 3, processed: 3, ms: 0 } };
+        yield { text: 'x', usage, timings: { firstTokenMs: 3, totalMs: 3 } };
+        yield { finishReason: 'stop', usage, timings: { firstTokenMs: 3, totalMs: 4 } };
+      },
+    });
+    const stream = await openaiClient(echoCore).chat.completions.create({ model: 'test/echo', messages, stream: true, ...{ return_progress: true, timings_per_token: true } });
+    const chunks = (await gather(stream)) as unknown as { prompt_progress?: unknown; timings?: { predicted_n: number } }[];
+    assert.deepEqual(chunks.flatMap(({ prompt_progress: told }) => told ?? []), [{ total: 9, cache: 3, processed: 3, time_ms: 0 }]);
+    assert.deepEqual(chunks.flatMap(({ timings }) => timings?.predicted_n ?? []), [0, 1, 1]);
+    assert.equal((await (await fetch(new URL('/metrics', echoCore.endpoint.url), { headers: { Authorization: `Bearer ${echoCore.endpoint.token}` } })).text()).match(/tokens_predicted_total (\d+)/)?.[1], '1', 'counted once');
+    assert.equal(echoCore.requests[0]?.tellProgress, true);
+  });
+
   it('says what did not fit', async () => {
     echoCore = await createEchoCore({
       answer: async function* () {

@@ -33,7 +33,7 @@ describe('completions', () => {
     assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3);
   });
 
-  for (const [field, value] of [['echo', true], ['n', 2], ['best_of', 3], ['logprobs', 21], ['prompt', []], ['prompt', { a: 1 }], ['prompt', [-1]], ['messages', []], ['max_tokens', 0]] as const) {
+  for (const [field, value] of [['echo', true], ['n', 9], ['best_of', 3], ['logprobs', 21], ['prompt', []], ['prompt', { a: 1 }], ['prompt', [-1]], ['messages', []], ['max_tokens', 0]] as const) {
     it(`refuses ${field}: ${JSON.stringify(value)} by name`, async () => {
       const response = await post(echoCore, '/v1/completions', { prompt: 'x', [field]: value });
       const { error } = (await response.json()) as { error: { param: string; message: string } };

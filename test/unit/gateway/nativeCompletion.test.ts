@@ -87,6 +87,57 @@ describe('native completions', () => {
     }
   });
 
+  it('goes on past the model’s end, and names the tokens that it may not say', async () => {
+    echoCore = await createEchoCore({
+      answer: async function* () {
+        yield { endTokens: [2, 7] };
+        yield { text: 'x' };
+        yield { finishReason: 'length', contextFull: true, usage: { promptTokens: 3, completionTokens: 1 } };
+      },
+    });
+    const body = { prompt: 'x', ignore_eos: true, logit_bias: [[72, 1.5]] };
+    for (const answer of [await ask(body), (await stream(body)).at(-1)!]) {
+      const { logit_bias: bias } = answer.generation_settings as Native;
+      assert.deepEqual(bias, [{ token: 72, bias: 1.5 }, { token: 2, bias: null }, { token: 7, bias: null }]);
+      assert.deepEqual([answer.truncated, answer.stop_type], [true, 'limit']);
+    }
+    assert.equal(echoCore.requests[0]?.ignoreEnd, true);
+  });
+
+  it('tells how far the prompt is read, and the times so far', async () => {
+    echoCore = await createEchoCore({
+      answer: async function* ({ tellProgress }) {
+        assert.equal(tellProgress, true);
+        yield { promptProgress: { total: 9, cached: 4, processed: 4, ms: 0 } };
+        yield { promptProgress: { total: 9, cached: 4, processed: 9, ms: 2.4 } };
+        const usage = { promptTokens: 9, completionTokens: 1, cachedTokens: 4 };
+        yield { text: 'x', usage, timings: { firstTokenMs: 3, totalMs: 3 } };
+        yield { finishReason: 'stop', usage, timings: { firstTokenMs: 3, totalMs: 4 } };
+      },
+    });
+    const [begun, read, said, last] = await stream({ prompt: 'x', return_progress: true, timings_per_token: true });
+    assert.deepEqual(begun?.prompt_progress, { total: 9, cache: 4, processed: 4, time_ms: 0 });
+    assert.deepEqual([(begun?.timings as Native).prompt_n, (begun?.timings as Native).prompt_ms], [0, 0]);
+    assert.deepEqual(read?.prompt_progress, { total: 9, cache: 4, processed: 9, time_ms: 2 });
+    assert.deepEqual([(read?.timings as Native).prompt_n, (read?.timings as Native).prompt_ms], [5, 2.4]);
+    assert.deepEqual([said?.content, said?.prompt_progress, (said?.timings as Native).predicted_n], ['x', undefined, 1]);
+    assert.equal(last?.stop, true);
+    const plain = await stream({ prompt: 'x', return_progress: true });
+    assert.deepEqual(plain.map(({ prompt_progress, timings }) => [prompt_progress !== undefined, timings !== undefined]), [[true, false], [true, false], [false, false], [false, true]]);
+  });
+
+  it('gives probabilities after sampling as such', async () => {
+    echoCore = await createEchoCore({
+      answer: async function* ({ logprobs, logprobsAfterSampling }) {
+        assert.deepEqual([logprobs, logprobsAfterSampling], [2, true]);
+        yield { text: 'x', logprobs: [{ token: 5, text: 'x', logprob: Math.log(0.75), top: [{ token: 5, text: 'x', logprob: Math.log(0.75) }] }] };
+        yield { finishReason: 'length' };
+      },
+    });
+    const { completion_probabilities: told } = await ask({ prompt: 'x', n_probs: 2, post_sampling_probs: true });
+    assert.deepEqual(told, [{ id: 5, token: 'x', bytes: [120], prob: 0.75, top_probs: [{ id: 5, token: 'x', bytes: [120], prob: 0.75 }] }]);
+  });
+
   it('gives only the fields that were asked for', async () => {
     echoCore = await createEchoCore();
     const answer = await ask({ prompt: 'a b', n_predict: 7, response_fields: ['content', 'generation_settings/n_predict', '__proto__/x', 'nothing'] });
@@ -96,7 +147,7 @@ describe('native completions', () => {
   it('refuses what it would ignore, by name', async () => {
     echoCore = await createEchoCore();
     const cases: [string, unknown][] = [
-      ['ignore_eos', true], ['post_sampling_probs', true], ['return_progress', true], ['mirostat', 2], ['lora', [{ id: 0, scale: 1 }]], ['n_predict', 0], ['n_predict', 1.5],
+      ['ignore_eos', 1], ['post_sampling_probs', 'x'], ['return_progress', 'x'], ['n', 2], ['mirostat', 2], ['lora', [{ id: 0, scale: 1 }]], ['n_predict', 0], ['n_predict', 1.5],
       ['logit_bias', [[1]]], ['logit_bias', 'x'], ['prompt', 5], ['prompt', []], ['prompt', [-1]], ['prompt', { prompt_string: 'x', multimodal_data: ['x'] }],
       ['response_fields', 'x'], ['n_probs', 21], ['seed', -2],
     ];

@@ -123,6 +123,24 @@ describe('responses', () => {
     ]);
   });
 
+  it('tells how far the prompt is read and the times so far, where asked', async () => {
+    const usage = { promptTokens: 9, completionTokens: 1 };
+    await open({
+      answer: async function* () {
+        yield { promptProgress: { total: 9, cached: 0, processed: 9, ms: 2 } };
+        yield { text: 'x', usage, timings: { firstTokenMs: 3, totalMs: 3 } };
+        yield { finishReason: 'stop', usage, timings: { firstTokenMs: 3, totalMs: 4 } };
+      },
+    });
+    const body = { model: 'test/echo', input: 'x', stream: true as const, return_progress: true, timings_per_token: true };
+    const events: Record<string, unknown>[] = [];
+    for await (const event of await client.responses.create(body)) {
+      events.push(event as unknown as Record<string, unknown>);
+    }
+    assert.deepEqual(events.filter((event) => event['prompt_progress'] !== undefined).map(({ type }) => type), ['response.in_progress']);
+    assert.deepEqual(events.filter((event) => event['timings'] !== undefined).map(({ type }) => type), ['response.in_progress', 'response.output_text.delta', 'response.completed']);
+  });
+
   it('refuses what it can’t do by name', async () => {
     await open();
     const cases: [object, string][] = [

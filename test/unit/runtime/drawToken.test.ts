@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { drawToken, seededRandom, type DrawSampling } from '../../../src/runtime/drawToken';
+import { candidatesOf, drawToken, seededRandom, type DrawSampling } from '../../../src/runtime/drawToken';
 
 const off: DrawSampling = { temperature: 1, topK: 0, topP: 1, minP: 0, frequencyPenalty: 0, presencePenalty: 0 };
 const probabilities = new Map([
@@ -12,9 +12,10 @@ const probabilities = new Map([
 /** How often each token comes, of 20,000 draws. */
 function shares(sampling: Partial<DrawSampling>, recent: readonly number[] = [], bias?: ReadonlyMap<number, number>): Record<number, number> {
   const random = seededRandom(1);
+  const candidates = candidatesOf(probabilities, { ...off, ...sampling }, recent, bias);
   const counts: Record<number, number> = {};
   for (let i = 0; i < 20_000; i++) {
-    const token = drawToken(probabilities, { ...off, ...sampling }, recent, bias, random);
+    const token = drawToken(candidates, random);
     counts[token] = (counts[token] ?? 0) + 1 / 20_000;
   }
   return counts;
@@ -33,6 +34,14 @@ describe('drawing a token', () => {
     near(shares({ temperature: 0 }), { 7: 1 });
     const squared = 0.25 + 0.09 + 0.0225 + 0.0025;
     near(shares({ temperature: 0.5 }), { 7: 0.25 / squared, 3: 0.09 / squared, 9: 0.0225 / squared, 1: 0.0025 / squared });
+  });
+
+  it('says what is left to draw from, likeliest first, as parts of one', () => {
+    assert.deepEqual([...candidatesOf(probabilities, { ...off, temperature: 0 }, [], undefined)], [[7, 1]]);
+    const left = candidatesOf(probabilities, { ...off, topK: 3 }, [], new Map([[9, Math.log(10)], [3, -Infinity]]));
+    assert.deepEqual([...left.keys()], [9, 7, 1]);
+    assert.ok(Math.abs([...left.values()].reduce((sum, part) => sum + part, 0) - 1) < 1e-12);
+    assert.ok(Math.abs(left.get(9)! - 1.5 / 2.05) < 1e-12);
   });
 
   it('keeps the k likeliest, those that make up p, and those of at least a share of the best', () => {

@@ -107,9 +107,25 @@ describe('generation', () => {
   });
 
   it('ends where the context ends', async () => {
-    const { usage, finishReason } = await run({ sequence: new FakeSequence('abc'), contextLength: 20 });
-    assert.equal(finishReason, 'length');
-    assert.equal(usage.completionTokens, 20 - 1 - 2);
+    const sequence = new FakeSequence('abc');
+    const { usage, finishReason, contextFull } = await run({ sequence, contextLength: 20 });
+    assert.deepEqual([finishReason, contextFull], ['length', true]);
+    assert.equal(usage.completionTokens, 20 - 2);
+    assert.equal(sequence.nextTokenIndex, 20 - 1, 'the last token is not read: one place stays free');
+    assert.equal((await run({ sequence: new FakeSequence('abc'), contextLength: 20, params: { maxTokens: 17 } })).contextFull, undefined);
+  });
+
+  it('tells how far the prompt is read, and the times so far, where asked', async () => {
+    const prompt = 'x'.repeat(150);
+    const told = await run({ prompt, sequence: new FakeSequence('abc'), params: { maxTokens: 3, tellProgress: true }, more: { batchSize: 64 } });
+    const progress = told.pieces.flatMap(({ promptProgress }) => promptProgress ?? []);
+    assert.deepEqual(progress.map(({ total, cached, processed }) => [total, cached, processed]), [[150, 0, 0], [150, 0, 64], [150, 0, 128], [150, 0, 150]]);
+    assert.equal(progress[0]!.ms, 0);
+    const said = told.pieces.filter(({ text }) => text !== undefined);
+    assert.ok(said.length > 0 && said.every(({ usage, timings }) => usage?.promptTokens === 150 && timings !== undefined));
+    assert.ok(told.pieces.indexOf(said[0]!) > told.pieces.findIndex(({ promptProgress }) => promptProgress?.processed === 150));
+    const silent = await run({ prompt, sequence: new FakeSequence('abc'), params: { maxTokens: 3 }, more: { batchSize: 64 } });
+    assert.ok(silent.pieces.every(({ promptProgress, usage }) => promptProgress === undefined && usage === undefined));
   });
 
   it('ends at a stop string, and at a stop token, which is no part of the answer', async () => {

@@ -87,6 +87,37 @@ describe('completions and tokens, by the real engine', function () {
     assert.equal(text, greedy.text.slice(0, text.length));
   });
 
+  it('gives the probabilities that a draw has, where those are asked for', async () => {
+    const after = { prompt: 'once upon', maxTokens: 5, logprobs: 20, logprobsAfterSampling: true, seed: 3 };
+    const told = (await complete({ ...after, temperature: 1, topK: 4, topP: 1, minP: 0 })).chunks.flatMap(({ logprobs }) => logprobs ?? []);
+    assert.equal(told.length, 5);
+    for (const { token, top } of told) {
+      assert.equal(top.length, 4);
+      assert.ok(top.some((one) => one.token === token));
+      assert.ok(Math.abs(top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0) - 1) < 1e-6);
+    }
+    const greedy = (await complete({ ...after, temperature: 0 })).chunks.flatMap(({ logprobs }) => logprobs ?? []);
+    assert.ok(greedy.every(({ logprob, top }) => logprob === 0 && top.length === 1));
+    await assert.rejects(complete({ ...after, repeatPenalty: 1.5 }), { code: 'unsupported', message: /repeat penalty/ });
+    await assert.rejects(complete({ ...after, responseFormat: { type: 'json' } }), { code: 'unsupported' });
+  });
+
+  it('goes on past the end where asked, to the context’s end, and says how far it is', async () => {
+    const favoured = { prompt: 'once', temperature: 0, logitBias: { [vocabulary.endOfTurn]: 100 } };
+    assert.equal((await complete(favoured)).last.finishReason, 'stop');
+    for (const logprobs of [undefined, 1]) {
+      const { chunks, last } = await complete({ ...favoured, maxTokens: 30, ignoreEnd: true, logprobs });
+      assert.deepEqual([last.finishReason, last.usage!.completionTokens, last.contextFull], ['length', 30, undefined]);
+      const endTokens = chunks.flatMap((chunk) => chunk.endTokens ?? []);
+      assert.ok(endTokens.includes(vocabulary.endOfTurn) && endTokens.includes(vocabulary.endOfText), `${endTokens.join()}`);
+    }
+    await assert.rejects(complete({ ...favoured, ignoreEnd: true, responseFormat: { type: 'json' } }), { code: 'invalid-argument', message: /ignoreEnd/ });
+    const { chunks } = await complete({ prompt: 'why '.repeat(300), maxTokens: 3, temperature: 0, tellProgress: true });
+    const progress = chunks.flatMap(({ promptProgress }) => promptProgress ?? []);
+    assert.deepEqual([progress[0]!.processed, progress[0]!.ms, progress.at(-1)!.processed], [progress[0]!.cached, 0, progress[0]!.total]);
+    assert.ok(progress.length > 2);
+  });
+
   it('forbids and favours tokens, the end token too, whether or not probabilities are asked for', async () => {
     for (const logprobs of [undefined, 1]) {
       const base = { prompt: 'once upon', maxTokens: 10, temperature: 0, ...(logprobs === undefined ? {} : { logprobs }) };

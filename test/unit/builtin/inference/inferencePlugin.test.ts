@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { EngineState, ModelBackend } from '../../../../src/api/jan';
 import { testModelPath, testModels, writeTestModel } from '../../../fixtures/gguf/testModels';
-import { ask, createHarness, modelAt, processEnd, type Harness } from './inferenceHarness';
+import { ask, createHarness, modelAt, processEnd, type Answer, type Harness } from './inferenceHarness';
 
 const hello = [{ role: 'user' as const, content: 'Hello' }];
 
@@ -54,6 +54,21 @@ describe('inference plugin', function () {
     const same = await ask(harness.api, { messages, maxTokens: 20, temperature: 0 });
     assert.equal(same.text, first.text, 'an answer from a warm slot is the same');
     assert.equal(same.last.usage!.cachedTokens, same.last.usage!.promptTokens - 1);
+  });
+
+  it('copies what another answer under way has read', async () => {
+    const messages = [{ role: 'user' as const, content: 'Which of these is it? '.repeat(40) }];
+    const abort = new AbortController();
+    let others: Promise<Answer[]> | undefined;
+    const first = ask(harness.api, { messages, temperature: 1.5, seed: 1, ignoreEnd: true }, abort.signal, ({ text }) => {
+      if (text !== undefined) {
+        others ??= Promise.all([2, 3].map((seed) => ask(harness.api, { messages, temperature: 1.5, seed, maxTokens: 10 }))).finally(() => abort.abort());
+      }
+    });
+    assert.equal((await first).last.finishReason, 'cancelled', 'it was under way to the end');
+    for (const { last } of (await others)!) {
+      assert.equal(last.usage!.cachedTokens, last.usage!.promptTokens - 1);
+    }
   });
 
   it('keeps to seeds, and without one varies', async () => {
@@ -122,7 +137,8 @@ describe('inference plugin', function () {
     assert.ok(running.memory! > 0);
     const { last } = await ask(harness.api, { modelId: 'bare', messages: hello, temperature: 0 });
     assert.equal(last.finishReason, 'length');
-    assert.equal(last.usage!.promptTokens + last.usage!.completionTokens, 511);
+    assert.equal(last.usage!.promptTokens + last.usage!.completionTokens, 512);
+    assert.equal(last.contextFull, true);
     await harness.api.inference.stopModel('bare');
     const models = await harness.api.inference.getInferenceModels();
     assert.deepEqual(models.map(({ id, loaded }) => [id, loaded]), [['null', true], ['bare', false]]);

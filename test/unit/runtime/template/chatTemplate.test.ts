@@ -64,6 +64,14 @@ describe('chat templates', function () {
     await assert.rejects(open('{{ tools.x.y + 1 }}'), /undefined/);
   });
 
+  it('may want the tools as a text', async () => {
+    const source = `{{ 'Functions: ' + functions + '|' + messages[0].content }}`;
+    assert.equal(await render(source, [user('Hi')]), 'Functions: |Hi');
+    assert.equal(await render(source, [user('Hi')], { tools: [weather], toolChoice: 'none' }), 'Functions: |Hi');
+    const text = await render(source, [user('Hi')], { tools: [weather] });
+    assert.deepEqual(JSON.parse(text.slice('Functions: '.length, -'|Hi'.length)), [{ type: 'function', function: weather }]);
+  });
+
   it('that have no system message, or want roles to take turns, get what they can say', async () => {
     const template = await open(strict);
     assert.deepEqual(template.abilities, { system: false, repeatedRoles: false, tools: false, thinking: false, toolTurns: false });
