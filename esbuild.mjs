@@ -50,7 +50,7 @@ async function configurations() {
     });
     const children = await existing({
       runtime: 'src/runtime/main.ts',
-      sandboxWorker: 'src/runtime/sandbox/sandboxWorker.ts',
+      sandbox: 'src/runtime/sandbox/sandboxMain.ts',
       downloader: 'src/runtime/downloader.ts',
       snapshotWorker: 'src/builtin/data/snapshotWorker.ts',
       storeWorker: 'src/builtin/data/storeWorker.ts',

@@ -22,7 +22,7 @@ import { StateCache } from './stateCache';
 
 export class Engine {
   readonly #entries = new Map<string, ModelEntry>();
-  readonly #sandbox = new Sandbox();
+  readonly #sandbox: Sandbox;
   readonly #states: StateCache;
   #grammars: ResponseGrammars | undefined;
   /** Bytes for all models together; undefined: what is free. */
@@ -40,6 +40,7 @@ export class Engine {
     private readonly onChange: () => void,
   ) {
     this.#states = new StateCache({ log });
+    this.#sandbox = new Sandbox({}, undefined, log);
   }
 
   get models(): RuntimeModel[] {
@@ -102,6 +103,10 @@ export class Engine {
     };
     entry.ready.catch(() => undefined);
     this.#entries.set(params.modelId, entry);
+    if (entry.purposes.includes('chat')) {
+      // While the weights are read; and before native code opens a file that the process would inherit.
+      this.#sandbox.prepare();
+    }
     entry.ready = this.#load(entry);
     entry.ready.catch(() => undefined);
     this.onChange();

@@ -1,5 +1,5 @@
 // What the sandbox is asked to do, and what it says. Only types.
-// Must not know: how jobs are done.
+// Must not know: how jobs are done, how they are carried.
 
 import type { ToolGrammarInput } from '../tools/toolGrammar';
 
@@ -19,7 +19,9 @@ export type GrammarJob =
   | { readonly kind: 'grammar'; readonly form: 'gbnf'; readonly grammar: string }
   | ({ readonly kind: 'grammar'; readonly form: 'tools' } & ToolGrammarInput);
 
-export type SandboxMessage =
-  | { readonly id: number; readonly begun: true }
-  | { readonly id: number; readonly text: string }
-  | { readonly id: number; readonly failed: string; readonly code?: 'invalid-argument'; readonly details?: Readonly<Record<string, unknown>> };
+/** Why a job gave no text. `code` is of a JanError. */
+export interface JobFailure {
+  readonly failed: string;
+  readonly code?: 'invalid-argument';
+  readonly details?: Readonly<Record<string, unknown>>;
+}

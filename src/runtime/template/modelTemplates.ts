@@ -2,7 +2,7 @@
 // Must not know: requests, slots.
 
 import type { LlamaModel } from 'node-llama-cpp';
-import { JanError } from '../../common/errors';
+import { isJanError, JanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
 import { ChatPromptBuilder } from '../chatPrompt';
 import type { Sandbox } from '../sandbox/sandbox';
@@ -40,6 +40,10 @@ export class ModelTemplates {
     try {
       return new ModelTemplates(model, sandbox, await openBuilder(model, sandbox, templateSource(own, hasChatMl)), undefined);
     } catch (error) {
+      if (isJanError(error)) {
+        // Not the template's fault.
+        throw error;
+      }
       const reason = error instanceof Error ? error.message : String(error);
       log.warn(`The model's chat template cannot be used, a general one is: ${reason}`);
       const note = `The chat template in the model’s file can’t be used (${reason.slice(0, 200)}), so a general one is. Give the model another one in its settings.`;
@@ -74,6 +78,9 @@ async function openOverride(model: LlamaModel, sandbox: Sandbox, source: string)
   try {
     return await openBuilder(model, sandbox, source);
   } catch (error) {
+    if (isJanError(error)) {
+      throw error;
+    }
     throw new JanError('invalid-argument', `The chat template can’t be used: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`, {
       details: { field: 'chatTemplate' },
       cause: error,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { testModelPath } from '../../fixtures/gguf/testModels';
-import { enginesEnd, enginesOf, useWindowFolder } from '../../fixtures/runtime/processes';
+import { enginesEnd, enginesOf, sandboxesEnd, useWindowFolder } from '../../fixtures/runtime/processes';
 import type { WindowMode } from '../../fixtures/runtime/windowProcess';
 import { soakRounds, soakTimeout } from '../../fixtures/soak';
 
@@ -59,6 +60,7 @@ describe('an engine whose only window is killed', function () {
       seen += (await enginesOf(folder.directory)).length;
       await window.kill();
       longest.set(mode, Math.max(longest.get(mode) ?? 0, await enginesEnd(folder.directory, promisedMs)));
+      await sandboxesEnd(path.resolve('dist/sandbox.mjs'), promisedMs);
     }
     const times = [...longest].map(([mode, ms]) => `${mode} ${Math.round(ms)}`);
     console.log(`      ${seen} engines ran; the longest that one took to end, ms: ${times.join(', ')}`);

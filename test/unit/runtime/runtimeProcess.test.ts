@@ -10,6 +10,7 @@ import { JanError } from '../../../src/common/errors';
 import { nullLogger } from '../../../src/common/log';
 import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, tokenizeRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
 import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/testModels';
+import { sandboxesEnd, sandboxesOf } from '../../fixtures/runtime/processes';
 import { isAlive, processEnd, runtimeEntry } from '../builtin/inference/inferenceHarness';
 
 /** The process itself, without a supervisor. */
@@ -106,6 +107,51 @@ describe('runtime process', function () {
     assert.equal((await connection.request(chatRequest, params)).usage.completionTokens, 3);
     await assert.rejects(connection.request(chatRequest, { ...params, chatTemplate }), { code: 'invalid-argument', message: /did not end|needs more than/ });
     connection.dispose();
+  });
+
+  describe('with a hostile template', () => {
+    const sandboxEntry = path.join(path.dirname(runtimeEntry), 'sandbox.mjs');
+    const question = { requestId: '1', modelId: 'null', messages: [{ role: 'user' as const, content: 'Hi' }], sampling: {}, maxTokens: 3 };
+    const unless = (trap: string): string => `{% if 'Hi' in messages[-1].content %}${trap}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}`;
+    /** A text of 1.06 GB in one step, of marks that take two bytes. */
+    const greedy = unless(
+      "{% set n = namespace(t='x', u='一') %}{% for i in range(23) %}{% set n.t = n.t ~ n.t %}{% endfor %}{% for i in range(5) %}{% set n.u = n.u ~ n.u ~ '一' %}{% endfor %}{{ n.t | replace('x', n.u) | upper | length }}",
+    );
+    const endless = unless('{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}');
+
+    it('that takes more than 1 GB at once, goes on answering with the same process', async () => {
+      const child = start();
+      await listening(child);
+      const connection = await open();
+      await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+      await connection.request(loadModelRequest, { modelId: 'small', path: await testModelPath('small') });
+      for (let round = 0; round < 2; round++) {
+        await assert.rejects(connection.request(chatRequest, { ...question, chatTemplate: greedy }), { code: 'model-invalid', message: /did not end|needs more than 256 MiB/ });
+        assert.equal((await connection.request(chatRequest, { ...question, modelId: 'small' })).usage.completionTokens, 3);
+        assert.equal((await connection.request(chatRequest, question)).usage.completionTokens, 3);
+      }
+      assert.equal(child.exitCode ?? child.signalCode, null);
+      connection.dispose();
+    });
+
+    it('that never ends, leaves no sandbox when it is killed', async function () {
+      if (process.platform === 'win32') {
+        console.log('      skipped: processes are found by ps or /proc');
+        this.skip();
+      }
+      await sandboxesEnd(sandboxEntry, 2000);
+      const child = start();
+      await listening(child);
+      const connection = await open();
+      await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+      assert.equal((await sandboxesOf(sandboxEntry)).length, 1, 'it has been started with the model');
+      const asked = connection.request(chatRequest, { ...question, chatTemplate: endless }).catch((error: unknown) => error);
+      await connection.request(getStateRequest, {});
+      child.kill('SIGKILL');
+      console.log(`        ${Math.round(await sandboxesEnd(sandboxEntry, 1000))} ms`);
+      assert.ok((await asked) instanceof Error);
+      connection.dispose();
+    });
   });
 
   it('ends by itself when no lease comes', async () => {

@@ -26,7 +26,7 @@ async function runtimeOfVersion(version: number): Promise<string> {
   assert.equal(parts.length, 2, 'the version stands there once');
   const file = path.join(folder, `runtime-v${version}.mjs`);
   await writeFile(file, parts.join(`runtimeProtocolVersion = ${version};`));
-  await copyFile(path.join(path.dirname(runtimeEntry), 'sandboxWorker.mjs'), path.join(folder, 'sandboxWorker.mjs'));
+  await copyFile(path.join(path.dirname(runtimeEntry), 'sandbox.mjs'), path.join(folder, 'sandbox.mjs'));
   return file;
 }
 

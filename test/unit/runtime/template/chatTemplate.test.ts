@@ -5,7 +5,7 @@ import { Sandbox } from '../../../../src/runtime/sandbox/sandbox';
 import { chatMl, general, rwkvWorld, templateSource } from '../../../../src/runtime/template/builtinTemplates';
 import { ChatTemplate } from '../../../../src/runtime/template/chatTemplate';
 
-const entry = path.resolve('dist/sandboxWorker.mjs');
+const entry = path.resolve('dist/sandbox.mjs');
 const variables = { bos_token: '<s>', eos_token: '</s>' };
 const user = (content: string): WireMessage => ({ role: 'user', content });
 const system = (content: string): WireMessage => ({ role: 'system', content });

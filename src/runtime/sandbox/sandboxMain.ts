@@ -1,18 +1,22 @@
-// Entry of a worker thread that does what strangers' text asks for (chat templates, schemas, grammars), so that the
-// engine can end it when that has no end.
+// Entry of the process that does what strangers' text asks for (chat templates, schemas, grammars): the engine can end
+// it when that has no end, and nothing but itself ends when it takes too much memory. One job after another, without an
+// event loop. Usage: sandbox.mjs [--watch]
 // Must not know: llama.cpp, requests, what the results are for.
 
 import { Template } from '@huggingface/jinja';
-import { parentPort } from 'node:worker_threads';
 import { isJanError } from '../../common/errors';
 import { checkGrammar } from '../grammar/checkGrammar';
 import { jsonObjectGrammar, jsonSchemaGrammar } from '../grammar/jsonSchemaGrammar';
 import { toolGrammar } from '../tools/toolGrammar';
-import type { GrammarJob, SandboxJob, SandboxMessage } from './sandboxJobs';
+import { readFrame, writeFrame } from './frames';
+import { endWithEngine } from './lifeline';
+import type { GrammarJob, JobFailure, SandboxJob } from './sandboxJobs';
 
 /** Compiled templates that are kept: a model has one, some a second for tools. */
 const keptTemplates = 8;
 const maxOutput = 64 * 1024 * 1024;
+const input = 0;
+const output = 1;
 
 const templates = new Map<string, Template>();
 
@@ -57,14 +61,28 @@ function templateOf(source: string): Template {
   return template;
 }
 
-const send = (message: SandboxMessage): void => parentPort?.postMessage(message);
+function failureOf(error: unknown): JobFailure {
+  const failed = error instanceof Error ? error.message : String(error);
+  return { failed, ...(isJanError(error, 'invalid-argument') ? { code: 'invalid-argument', details: error.details } : {}) };
+}
 
-parentPort?.on('message', ({ id, job }: { readonly id: number; readonly job: SandboxJob }) => {
-  send({ id, begun: true });
+function answer(job: SandboxJob): void {
+  writeFrame(output, { kind: 'begun', body: '' });
+  let text: string;
   try {
-    send({ id, text: run(job) });
+    text = run(job);
   } catch (error) {
-    const failed = error instanceof Error ? error.message : String(error);
-    send({ id, failed, ...(isJanError(error, 'invalid-argument') ? { code: 'invalid-argument', details: error.details } : {}) });
+    writeFrame(output, { kind: 'failed', body: JSON.stringify(failureOf(error)) });
+    return;
   }
-});
+  writeFrame(output, { kind: 'text', body: text });
+}
+
+if (process.argv.includes('--watch')) {
+  endWithEngine();
+}
+writeFrame(output, { kind: 'ready', body: 'permission' in process ? '1' : '0' });
+for (let frame = readFrame(input); frame !== undefined; frame = readFrame(input)) {
+  answer(JSON.parse(frame.body) as SandboxJob);
+}
+process.exit();
