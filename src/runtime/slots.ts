@@ -159,13 +159,16 @@ export class Slots {
     return copy;
   }
 
-  /** Another slot that shares at least so many tokens; of no use where a state serves only as a whole. */
+  /**
+   * Another slot that shares at least so many tokens; of no use where a state serves only as a whole. All of a state is
+   * copied, for which an answer has to wait: one under way is not disturbed for less than half of it.
+   */
   #donor(slot: Slot, tokens: Token[], atLeast: number): Slot | undefined {
     if (slot.sequence.needsCheckpoints) {
       return undefined;
     }
     return this.#slots
-      .filter((other) => other !== slot && usablePrefix(other.sequence, tokens) >= atLeast)
+      .filter((other) => other !== slot && usablePrefix(other.sequence, tokens) >= Math.max(atLeast, other.busy ? other.sequence.nextTokenIndex / 2 : 0))
       .sort((a, b) => usablePrefix(b.sequence, tokens) - usablePrefix(a.sequence, tokens))[0];
   }
 }

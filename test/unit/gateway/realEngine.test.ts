@@ -110,6 +110,25 @@ describe('endpoint and the real engine', function () {
     assert.deepEqual(biased.choices[0]?.logprobs?.tokens, [' ?', ' ?', ' ?']);
   });
 
+  it('gives several answers at once, whole and streamed, each with calls of its own', async () => {
+    const body = { model: 'random', messages: question, max_tokens: 24, temperature: 1.5, seed: 7, n: 3, logprobs: true };
+    const { choices, usage } = await openai.chat.completions.create(body);
+    assert.deepEqual(choices.map(({ index }) => index), [0, 1, 2]);
+    assert.ok(choices.every(({ message, logprobs }) => message.content && logprobs?.content && logprobs.content.length > 0));
+    assert.ok(new Set(choices.map(({ message }) => message.content)).size > 1, 'seeds differ');
+    const one = await openai.chat.completions.create({ ...body, n: 1 });
+    assert.equal(usage?.prompt_tokens, one.usage?.prompt_tokens);
+    const streamed = await openai.chat.completions.stream({ ...body, n: 3 }).finalChatCompletion();
+    assert.ok(streamed.choices.length === 3 && streamed.choices.every(({ message, finish_reason }) => message.content && finish_reason));
+    const tools = [{ type: 'function' as const, function: { name: 'look', parameters: { type: 'object', properties: { far: { type: 'boolean' } }, required: ['far'] } } }];
+    const called = await openai.chat.completions.create({ model: 'random', messages: question, tools, tool_choice: 'required', parallel_tool_calls: false, n: 2, seed: 3 });
+    for (const { finish_reason, message } of called.choices) {
+      const [call] = message.tool_calls ?? [];
+      assert.ok(finish_reason === 'tool_calls' && call?.type === 'function');
+      assert.equal(typeof (JSON.parse(call.function.arguments) as { far: unknown }).far, 'boolean');
+    }
+  });
+
   it('stops at a stop string and says so in Anthropic’s form', async () => {
     const whole = await openai.chat.completions.create({ model: 'starter', temperature: 0, messages: question, max_tokens: 24 });
     const words = (whole.choices[0]?.message.content ?? '').split(' ');

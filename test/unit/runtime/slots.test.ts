@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import { Slots, type Slot } from '../../../src/runtime/slots';
+import type { KeptState, StateCache } from '../../../src/runtime/stateCache';
+
+const tokensOf = (from: number, count: number): Token[] => Array.from({ length: count }, (_, index) => (from + index) as Token);
+
+class FakeSequence {
+  readonly needsCheckpoints = false;
+  contextTokens: Token[] = [];
+
+  get nextTokenIndex(): number {
+    return this.contextTokens.length;
+  }
+
+  compareContextTokens(tokens: Token[]): { firstDifferentIndex: number } {
+    const different = this.contextTokens.findIndex((token, index) => token !== tokens[index]);
+    return { firstDifferentIndex: different < 0 ? this.contextTokens.length : different };
+  }
+
+  getRestoreToPrefixIndexEvaluationSize(): number {
+    return 0;
+  }
+}
+
+/** Keeps when it is told to. */
+class FakeStates {
+  readonly kept: { tokens: Token[] }[] = [];
+  keeping = 0;
+  allow: () => void = () => undefined;
+
+  find(_owner: object, tokens: readonly Token[]): { state: KeptState; sharedPrefix: number } | undefined {
+    const shared = (state: KeptState): number => state.tokens.findIndex((token, index) => token !== tokens[index]);
+    const [best] = this.kept.map((state) => ({ state, sharedPrefix: shared(state) < 0 ? state.tokens.length : shared(state) })).sort((a, b) => b.sharedPrefix - a.sharedPrefix);
+    return best;
+  }
+
+  async keep(_owner: object, { contextTokens }: FakeSequence): Promise<KeptState> {
+    this.keeping++;
+    await new Promise<void>((resolve) => (this.allow = resolve));
+    const state = { tokens: [...contextTokens] };
+    this.kept.push(state);
+    return state;
+  }
+
+  async restore({ tokens }: KeptState, sequence: FakeSequence): Promise<boolean> {
+    sequence.contextTokens = [...tokens];
+    return true;
+  }
+
+  async forget(): Promise<void> {
+    this.kept.length = 0;
+  }
+}
+
+describe('slots', () => {
+  const { signal } = new AbortController();
+  let states: FakeStates;
+  let slots: Slots;
+
+  function create(count: number): void {
+    states = new FakeStates();
+    const sequences = Array.from({ length: count }, () => new FakeSequence());
+    slots = new Slots(sequences as unknown as LlamaContextSequence[], states as unknown as StateCache, () => undefined);
+  }
+
+  const tokensIn = (slot: Slot | undefined): number => slot?.sequence.nextTokenIndex ?? -1;
+
+  /** A slot that answers, and has read this. */
+  async function answering(tokens: Token[]): Promise<Slot> {
+    const slot = (await slots.acquire(tokens, signal))!;
+    (slot.sequence as unknown as FakeSequence).contextTokens = tokens;
+    return slot;
+  }
+
+  it('are given what an answer under way has read, which is kept once for all who want it', async () => {
+    create(3);
+    const prompt = tokensOf(0, 300);
+    await answering([...prompt, ...tokensOf(5000, 20)]);
+    const others = [slots.acquire(prompt, signal), slots.acquire(prompt, signal)];
+    states.allow();
+    assert.deepEqual((await Promise.all(others)).map(tokensIn), [320, 320]);
+    assert.equal(states.keeping, 1);
+  });
+
+  it('disturb no answer for what is little of its state', async () => {
+    create(2);
+    const shared = tokensOf(0, 300);
+    await answering([...shared, ...tokensOf(5000, 400)]);
+    assert.equal(tokensIn(await slots.acquire([...shared, ...tokensOf(9000, 50)], signal)), 0);
+    assert.equal(states.keeping, 0);
+  });
+
+  it('lend what they know while nobody uses them, and are free again after it', async () => {
+    create(3);
+    const shared = tokensOf(0, 300);
+    const donor = await answering([...shared, ...tokensOf(5000, 400)]);
+    slots.release(donor);
+    const other = slots.acquire([...shared, ...tokensOf(9000, 50)], signal);
+    assert.equal(donor.busy, true, 'nobody takes it while it is copied');
+    states.allow();
+    assert.equal(tokensIn(await other), 700);
+    assert.equal(donor.busy, false);
+  });
+
+  it('that end while they are copied are free, and stay the next one’s when they are taken', async () => {
+    create(2);
+    const prompt = tokensOf(0, 300);
+    const donor = await answering(prompt);
+    const other = slots.acquire([...prompt, ...tokensOf(9000, 50)], signal);
+    slots.release(donor);
+    assert.equal(donor.busy, false);
+    assert.equal(await slots.acquire(prompt, signal), donor);
+    states.allow();
+    assert.equal(tokensIn(await other), 300);
+    assert.equal(donor.busy, true);
+  });
+});
