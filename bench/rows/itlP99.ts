@@ -5,7 +5,7 @@ import { testModelPath } from '../../test/fixtures/gguf/testModels';
 import { percentile, type BenchRow } from '../benchRow';
 import { openEndpoint, openRaw } from '../endpointBench';
 
-const rounds = 6;
+const rounds = 14;
 const tokens = 64;
 
 export const row: BenchRow = {

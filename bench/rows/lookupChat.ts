@@ -15,7 +15,7 @@ export const row: BenchRow = {
     measureThroughput({
       modelPath: await testModelPath('mid'),
       tokens: 96,
-      rounds: 5,
+      rounds: 11,
       question: (round) => longText(round, 60),
       textsMayDiffer: true,
       decodingOnly: true,

@@ -6,10 +6,11 @@ import type { GenerationParams, GenerationResult } from '../protocol/runtimeProt
 import { AnswerText, type AnswerTextOptions } from './answerText';
 import type { Batching, Place } from './batching';
 import { ChunkSender } from './chunkSender';
+import { DeferredText } from './deferredText';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
 import type { Guesser } from './speculation';
-import { chooseTokens, type TokenChoiceOptions } from './tokenChoice';
+import { chooseTokens, type ChosenToken, type TokenChoiceOptions } from './tokenChoice';
 import type { Detokenize } from './tokenText';
 
 export interface Generation {
@@ -98,37 +99,51 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
   // node-llama-cpp leaves the context's last place free; an answer's last token is not read, so it needs none.
   const roomLeft = generation.contextLength - prompt.tokens.length;
   const limit = Math.min(params.maxTokens ?? Infinity, roomLeft);
-  const choice = { ...generation.choice, grammar: grammarGate(generation, answer), onDrawn: () => place.drawn(), priority: place.priority, guesser: generation.guesser };
-  await place.turn();
-  for await (const { token, logprobs } of chooseTokens(generation.sequence, rest, choice)) {
-    if (signal.aborted) {
-      answer.end();
-      return finish('cancelled');
+  const text = new DeferredText<ChosenToken>(({ token, logprobs }) => answer.push(token, logprobs));
+  const gate = grammarGate(generation, answer);
+  const choice: TokenChoiceOptions = {
+    ...generation.choice,
+    grammar: gate === undefined ? undefined : () => (text.catchUp(), gate()),
+    onDrawn: () => place.drawn(),
+    priority: place.priority,
+    guesser: generation.guesser,
+  };
+  // What may end by its text does not begin a step before its text is known.
+  const readsFirst = generation.tools !== undefined || generation.harmony !== undefined || (params.stop ?? []).length > 0 || prompt.stopTexts.length > 0;
+  const steps = chooseTokens(generation.sequence, rest, choice);
+  try {
+    for (;;) {
+      const turn = place.turn();
+      if (turn !== undefined) {
+        await turn;
+      }
+      const { value: chosen } = await text.during(steps.next());
+      text.catchUp();
+      if (chosen === undefined || signal.aborted || prompt.stopTokens.has(chosen.token)) {
+        answer.end();
+        return finish(chosen !== undefined && signal.aborted ? 'cancelled' : endReason());
+      }
+      lastTokenAt = performance.now();
+      if (firstTokenAt === undefined) {
+        firstTokenAt = lastTokenAt;
+        tellRead(prompt.tokens.length);
+      }
+      completionTokens++;
+      text.hold(chosen);
+      if (readsFirst || completionTokens >= limit) {
+        text.catchUp();
+      }
+      if (text.hasEnded) {
+        return finish(endReason(), answer.stopString === undefined ? {} : { stopString: answer.stopString });
+      }
+      if (completionTokens >= limit) {
+        answer.end();
+        return finish('length', completionTokens >= roomLeft ? { contextFull: true } : {});
+      }
     }
-    if (prompt.stopTokens.has(token)) {
-      answer.end();
-      return finish(endReason());
-    }
-    lastTokenAt = performance.now();
-    if (firstTokenAt === undefined) {
-      firstTokenAt = lastTokenAt;
-      tellRead(prompt.tokens.length);
-    }
-    completionTokens++;
-    if (answer.push(token, logprobs)) {
-      return finish(endReason(), answer.stopString === undefined ? {} : { stopString: answer.stopString });
-    }
-    if (completionTokens >= limit) {
-      answer.end();
-      return finish('length', completionTokens >= roomLeft ? { contextFull: true } : {});
-    }
-    const turn = place.turn();
-    if (turn !== undefined) {
-      await turn;
-    }
+  } finally {
+    await steps.return(undefined);
   }
-  answer.end();
-  return finish(endReason());
 }
 
 /** Tells how much of the prompt is read, where that is asked for. */

@@ -7,12 +7,12 @@ import {
   createMessageConnection,
   ResponseError,
   StreamMessageReader,
-  StreamMessageWriter,
   type CancellationToken,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import { JanError, toErrorWire } from '../common/errors';
 import type { Logger } from '../common/log';
+import { WholeMessageWriter } from '../protocol/messageWriter';
 import {
   chatProgressNotification,
   chatRequest,
@@ -67,7 +67,7 @@ export class LeaseSession {
     private readonly options: SessionOptions,
     onClose: (session: LeaseSession) => void,
   ) {
-    this.#connection = createMessageConnection(new StreamMessageReader(stream), new StreamMessageWriter(stream), {
+    this.#connection = createMessageConnection(new StreamMessageReader(stream), new WholeMessageWriter(stream), {
       // A window that left while it was written to is no fault of anyone.
       error: (message) => (this.#gone.signal.aborted || stream.destroyed ? undefined : options.log.error(message)),
       warn: (message) => options.log.debug(message),

@@ -1,6 +1,7 @@
 // Makes of a file what answers requests: weights, then a context or an encoder, with a draft model where one is named.
 // Must not know: other models in memory, who waits for the load.
 
+import process from 'node:process';
 import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import type { Logger } from '../common/log';
 import { Batching } from './batching';
@@ -86,7 +87,11 @@ async function createContext({ library, entry, need, log }: OpenModelOptions, mo
     batchSize: Math.min(params.batchSize ?? 512, contextSize),
     ...(params.flashAttention === undefined ? {} : { flashAttention: params.flashAttention }),
     ...(adapters.length === 0 ? {} : { lora: { adapters } }),
-    batching: { itemPrioritizationStrategy: batching.choose },
+    batching: {
+      itemPrioritizationStrategy: batching.choose,
+      // After all answers that go on in this turn of the event loop; waiting for the next turn would let the processor idle.
+      dispatchSchedule: (dispatch: () => void) => process.nextTick(dispatch),
+    },
     createSignal: entry.abort.signal,
     failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
   };

@@ -31,13 +31,18 @@ export async function* drawWithGuesses(
   prompt: Token[],
   native: Omit<SequenceEvaluateOptions, 'seed'>,
   { guesser, isEndToken, onDrawn }: GuessedDraws,
-): AsyncGenerator<Token> {
+): AsyncGenerator<{ readonly token: Token }, undefined> {
   guesser.reset([...sequence.contextTokens, ...prompt]);
   let unread = prompt;
   let single: AsyncGenerator<{ readonly token: Token }> | undefined;
   try {
     for (;;) {
-      const guess = unread.length === 1 ? (await guesser.predict()).slice(0, roomFor(sequence)) : [];
+      let guess: readonly Token[] = [];
+      if (unread.length === 1) {
+        const predicted = guesser.predict();
+        guess = predicted instanceof Promise ? await predicted : predicted;
+        guess = guess.length === 0 ? guess : guess.slice(0, roomFor(sequence));
+      }
       let drawn: Token[];
       if (guess.length === 0) {
         single ??= sequence.evaluateWithMetadata(unread, {}, { ...native, seed: randomInt(largestSeed) });
@@ -56,7 +61,7 @@ export async function* drawWithGuesses(
           return;
         }
         guesser.push([token]);
-        yield token;
+        yield { token };
       }
       unread = drawn.slice(-1);
     }

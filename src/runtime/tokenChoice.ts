@@ -79,7 +79,7 @@ export function choiceOptions(
 }
 
 /** Ends with the model's end token, which is not given, or when the reader leaves. */
-export async function* chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+export function chooseTokens(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken, undefined> {
   // A repetition penalty scales logits, of which probabilities don't tell the zero; a grammar is known to native code only.
   const drawHere = options.logprobs !== undefined && options.grammar === undefined && options.sampling.repeatPenalty === 1;
   if (options.afterSampling === true && !drawHere) {
@@ -88,18 +88,24 @@ export async function* chooseTokens(sequence: LlamaContextSequence, prompt: Toke
       'Probabilities after sampling can’t be told of an answer that a grammar holds to a form, nor beside a repeat penalty. Ask for those before sampling, or leave the form or the penalty out.',
     );
   }
+  // Each generator around another one costs every token some time.
+  const tokens = drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
+  return options.grammar === undefined ? tokens : explainingGrammar(tokens);
+}
+
+async function* explainingGrammar(tokens: AsyncGenerator<ChosenToken, undefined>): AsyncGenerator<ChosenToken, undefined> {
   try {
-    yield* drawHere ? drawnHere(sequence, prompt, options) : drawnNatively(sequence, prompt, options);
+    return yield* tokens;
   } catch (error) {
-    if (options.grammar !== undefined && error instanceof Error && /Failed to sample|accept token/.test(error.message)) {
+    if (error instanceof Error && /Failed to sample|accept token/.test(error.message)) {
       throw new JanError('unsupported', 'This model has no token with which the grammar could go on. Ask for another form, or choose another model.', { cause: error });
     }
     throw error;
   }
 }
 
-async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
-  const { sampling, logprobs } = options;
+function drawnNatively(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken, undefined> {
+  const { sampling } = options;
   const { temperature, topP, topK, minP, frequencyPenalty, presencePenalty, repeatPenalty } = sampling;
   const generated: Token[] = [];
   const penalised = frequencyPenalty !== 0 || presencePenalty !== 0 || repeatPenalty !== 1;
@@ -125,11 +131,19 @@ async function* drawnNatively(sequence: LlamaContextSequence, prompt: Token[], o
   };
   const { guesser } = options;
   if (guesser !== undefined && canGuess(options)) {
-    for await (const token of drawWithGuesses(sequence, prompt, native, { guesser, isEndToken: options.isEndToken, onDrawn: options.onDrawn })) {
-      yield { token };
-    }
-    return;
+    return drawWithGuesses(sequence, prompt, native, { guesser, isEndToken: options.isEndToken, onDrawn: options.onDrawn });
   }
+  return drawnOneByOne(sequence, prompt, native, generated, options);
+}
+
+async function* drawnOneByOne(
+  sequence: LlamaContextSequence,
+  prompt: Token[],
+  native: SequenceEvaluateOptions,
+  generated: Token[],
+  options: TokenChoiceOptions,
+): AsyncGenerator<ChosenToken, undefined> {
+  const { logprobs } = options;
   if (logprobs === undefined) {
     for await (const { token } of sequence.evaluateWithMetadata(prompt, {}, native)) {
       generated.push(token);
@@ -151,7 +165,7 @@ function canGuess({ sampling, logprobs, grammar }: TokenChoiceOptions): boolean 
 }
 
 /** Probabilities as they are before sampling; the draw is made here, by the same rules as llama.cpp's. */
-async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken> {
+async function* drawnHere(sequence: LlamaContextSequence, prompt: Token[], options: TokenChoiceOptions): AsyncGenerator<ChosenToken, undefined> {
   const generated: Token[] = [];
   const random = seededRandom(seedOf(options.sampling));
   // Greedy without filters leaves the probabilities of all tokens as they are.

@@ -10,7 +10,6 @@ import {
   ErrorCodes,
   ResponseError,
   StreamMessageReader,
-  StreamMessageWriter,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import { startAwakeTimer, type AwakeTimer } from '../../common/awakeTimer';
@@ -18,6 +17,7 @@ import { fromErrorWire, JanError } from '../../common/errors';
 import { Emitter, type Event } from '../../common/events';
 import { toDisposable, type Disposable } from '../../common/lifecycle';
 import type { Logger } from '../../common/log';
+import { WholeMessageWriter } from '../../protocol/messageWriter';
 import {
   helloRequest,
   runtimeProtocolVersion,
@@ -84,7 +84,7 @@ export class RuntimeConnection implements Disposable {
     private readonly settlingMs: number,
   ) {
     this.#socket = socket;
-    this.#rpc = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket), {
+    this.#rpc = createMessageConnection(new StreamMessageReader(socket), new WholeMessageWriter(socket), {
       error: (message) => log.debug(message),
       warn: (message) => log.debug(message),
       info: () => undefined,

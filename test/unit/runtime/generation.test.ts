@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LlamaContextSequence, LlamaGrammarEvaluationState, Token } from 'node-llama-cpp';
 import type { AnswerPiece, GenerationParams } from '../../../src/protocol/runtimeProtocol';
 import { Batching } from '../../../src/runtime/batching';
@@ -17,7 +18,7 @@ class FakeSequence {
 
   constructor(
     readonly answer: string,
-    readonly onToken: (count: number) => void = () => undefined,
+    readonly onToken: (count: number) => unknown = () => undefined,
   ) {}
 
   get nextTokenIndex(): number {
@@ -52,7 +53,7 @@ class FakeSequence {
       await this.evaluateWithoutGeneratingNewTokens(next);
       const token = tokensOf(this.answer)[this.generated % this.answer.length]!;
       this.generated++;
-      this.onToken(this.generated);
+      await this.onToken(this.generated);
       yield { token };
       next = [token];
     }
@@ -99,6 +100,23 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
 }
 
 describe('generation', () => {
+  it('makes the text of a token while the model computes the next one, but begins no step after a text that may end the answer', async () => {
+    const pieces: string[] = [];
+    const seen: string[] = [];
+    const sequence = new FakeSequence('abcdef', async () => {
+      await nextTurn();
+      await nextTurn();
+      seen.push(pieces.join(''));
+    });
+    const listener = { onPiece: ({ text }: AnswerPiece) => void pieces.push(text ?? ''), onProgress: () => undefined };
+    await run({ sequence, params: { maxTokens: 2 }, more: { listener } });
+    assert.deepEqual(seen, ['', 'a'], 'the first token is with its reader before the second has been computed');
+
+    const stopping = new FakeSequence('abcdef');
+    await run({ sequence: stopping, params: { stop: ['bc'] } });
+    assert.equal(stopping.generated, 3);
+  });
+
   it('ends at the length asked for', async () => {
     const { text, finishReason, usage } = await run({ sequence: new FakeSequence('abc'), params: { maxTokens: 7 } });
     assert.equal(text, 'abcabca');

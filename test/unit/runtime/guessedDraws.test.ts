@@ -61,7 +61,7 @@ function guesserOf(...guesses: Token[][]): Guesser & { readonly heard: Token[] }
 async function draw(sequence: FakeSequence, guesser: Guesser, count = Infinity): Promise<Token[]> {
   const drawn: Token[] = [];
   const options = { guesser, isEndToken: (token: Token) => token === end };
-  for await (const token of drawWithGuesses(sequence as unknown as LlamaContextSequence, [...sequence.prompt], { temperature: 0 }, options)) {
+  for await (const { token } of drawWithGuesses(sequence as unknown as LlamaContextSequence, [...sequence.prompt], { temperature: 0 }, options)) {
     drawn.push(token);
     if (drawn.length >= count) {
       break;
