@@ -11,8 +11,12 @@ export const runtimeProtocolVersion = 4;
 /**
  * A connection whose first byte is `beat` is a pulse and no lease: each beat is answered by one, also while native code
  * holds the main thread. `hung` comes before the process ends itself because its main thread did not answer.
+ *
+ * A pulse on which `watch` is said turns into a watch: the runtime writes its state (`watchedStateSchema`) as a line of JSON
+ * at once and on every change, and listens to nothing more. Who only watches keeps no process alive. An engine that was built
+ * before there were watches takes it for a beat.
  */
-export const pulseBytes = { beat: 0x2e, hung: 0x68 } as const;
+export const pulseBytes = { beat: 0x2e, hung: 0x68, watch: 0x77 } as const;
 
 type Schema = v.GenericSchema;
 
@@ -144,6 +148,10 @@ export const runtimeStateSchema = v.object({
   models: v.array(runtimeModelSchema),
 });
 export type RuntimeState = v.InferOutput<typeof runtimeStateSchema>;
+
+/** What a watch is told, a line of JSON each time. An engine of another version is none that this window could use. */
+export const watchedStateSchema = v.object({ protocolVersion: v.literal(runtimeProtocolVersion), ...runtimeStateSchema.entries });
+export type WatchedState = v.InferOutput<typeof watchedStateSchema>;
 
 const usageSchema = v.object({ promptTokens: count, completionTokens: count, cachedTokens: v.optional(count) });
 const timingsSchema = v.object({

@@ -1,11 +1,12 @@
 // The worker thread that owns the socket: it counts leases and ends the process when the last one is gone, also
-// while the main thread is stuck in native code. It answers pulses itself and passes all else on without reading it.
-// Must not know: what is said over a lease, llama.cpp.
+// while the main thread is stuck in native code. It answers pulses and watches itself and passes all else on unread.
+// Must not know: what is said over a lease, what a state says, llama.cpp.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { parentPort, type MessagePort } from 'node:worker_threads';
 import { pulseBytes } from '../protocol/runtimeProtocol';
 import { bindExclusively, type Binding } from './socketBinding';
+import { Watchers } from './watchers';
 
 /** What worker and main thread say to each other. */
 export type DoorToMain =
@@ -20,11 +21,15 @@ export type DoorToMain =
 export type MainToDoor =
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'close'; readonly id: number }
+  /** For those who watch: a line without its end. */
+  | { readonly kind: 'state'; readonly line: string }
   | { readonly kind: 'exit' }
   | { readonly kind: 'pong' };
 
 export interface FrontDoorOptions {
   readonly address: string;
+  /** The state until another one is told. */
+  readonly firstState: string;
   /** No lease after this long: the process ends, ms. */
   readonly firstLeaseDeadlineMs: number;
   /** The process that started this one: while there is no lease yet, the process ends with it. */
@@ -57,6 +62,7 @@ class FrontDoor {
   /** Those that have said something. A connection that only looks whether someone is here is no lease. */
   readonly #leases = new Map<number, Socket>();
   readonly #pulses = new Set<Socket>();
+  readonly #watchers: Watchers;
   #server: Server | undefined;
   #binding: Binding | undefined;
   #nextId = 1;
@@ -66,7 +72,9 @@ class FrontDoor {
   constructor(
     private readonly options: FrontDoorOptions,
     private readonly main: MessagePort,
-  ) {}
+  ) {
+    this.#watchers = new Watchers(options.firstState);
+  }
 
   open(): void {
     this.main.on('message', (message: MainToDoor) => this.#receive(message));
@@ -107,19 +115,28 @@ class FrontDoor {
         return;
       }
       if (bytes[0] === pulseBytes.beat) {
-        this.#answerPulse(socket);
+        this.#answerPulse(socket, bytes);
       } else {
         this.#openLease(socket, bytes);
       }
     });
   }
 
-  #answerPulse(socket: Socket): void {
+  #answerPulse(socket: Socket, first: Buffer): void {
     const answer = Uint8Array.of(pulseBytes.beat);
+    const hear = (bytes: Buffer): void => {
+      if (!bytes.includes(pulseBytes.watch)) {
+        socket.write(answer);
+        return;
+      }
+      socket.off('data', hear);
+      socket.resume();
+      this.#watchers.add(socket);
+    };
     this.#pulses.add(socket);
-    socket.on('data', () => socket.write(answer));
+    socket.on('data', hear);
     socket.once('close', () => this.#pulses.delete(socket));
-    socket.write(answer);
+    hear(first);
   }
 
   #openLease(socket: Socket, first: Buffer): void {
@@ -173,6 +190,9 @@ class FrontDoor {
       case 'close':
         this.#leases.get(message.id)?.destroy();
         break;
+      case 'state':
+        this.#watchers.tell(message.line);
+        break;
       case 'exit':
         void this.#close().finally(() => {
           // Let what was written last reach the windows.
@@ -192,6 +212,7 @@ class FrontDoor {
     if (++this.#unansweredTicks * tickMs > this.options.hangDeadlineMs) {
       process.stderr.write('error The engine did not answer in time and is ended.\n');
       for (const pulse of this.#pulses) {
+        // To a watch it means nothing, and its end all the same.
         pulse.write(Uint8Array.of(pulseBytes.hung));
       }
       this.#end();

@@ -13,6 +13,8 @@ export interface LeaseListener {
 }
 
 export interface Leases {
+  /** Tells those who only watch: a line without its end. */
+  tellWatchers(line: string): void;
   /** Ends the process, after what was written has left. */
   exit(): void;
 }
@@ -49,7 +51,7 @@ export function openLeases(worker: Worker, listener: LeaseListener): Leases {
         break;
     }
   });
-  return { exit: () => tell({ kind: 'exit' }) };
+  return { tellWatchers: (line) => tell({ kind: 'state', line }), exit: () => tell({ kind: 'exit' }) };
 }
 
 class LeaseStream extends Duplex {

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import type { Logger } from '../common/log';
+import { runtimeProtocolVersion, type RuntimeState, type WatchedState } from '../protocol/runtimeProtocol';
 import { Engine } from './engine';
 import { isRunning, runFrontDoor, type FrontDoorOptions } from './frontDoor';
 import { openLeases } from './leases';
@@ -45,6 +46,7 @@ function run(): void {
   }
   const options: FrontDoorOptions = {
     address,
+    firstState: watchedState({ pid: process.pid, models: [] }),
     ...(starter === undefined ? {} : { starter }),
     firstLeaseDeadlineMs: Number(argument('--first-lease-ms') ?? 10_000),
     hangDeadlineMs: Number(argument('--hang-ms') ?? 120_000),
@@ -52,7 +54,10 @@ function run(): void {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: options, stderr: false });
   const sessions = new Set<LeaseSession>();
   const state = () => ({ pid: process.pid, models: engine.models });
-  const announce = throttle(() => sessions.forEach((session) => session.sendState(state())), 100);
+  const announce = throttle(() => {
+    sessions.forEach((session) => session.sendState(state()));
+    leases.tellWatchers(watchedState(state()));
+  }, 100);
   const engine = new Engine(log, announce);
   const leases = openLeases(worker, {
     onListening: () => process.stdout.write('listening\n'),
@@ -80,6 +85,10 @@ function run(): void {
     const patience = new Promise((resolve) => setTimeout(resolve, 500));
     void Promise.race([told, patience]).then(() => leases.exit());
   }
+}
+
+function watchedState(state: RuntimeState): string {
+  return JSON.stringify({ protocolVersion: runtimeProtocolVersion, ...state } satisfies WatchedState);
 }
 
 /** Linux only. Anyone may raise it. */

@@ -60,6 +60,25 @@ describe('models, end to end', function () {
     await waitUntil('it is unloaded', async () => (await window.treeItem('ready').count()) === 0);
   });
 
+  it('shows in a second window, which has not used the engine, what the first one loads, and unloads it from there', async () => {
+    const second = await workbench.openWindow();
+    await ChatPanel.open(second);
+    const loadedHere = second.treeItem(/Jan Guide.*ready/);
+    const lineHere = second.statusBarItem('Jan Guide');
+    await second.treeItem('starter model').first().waitFor();
+    assert.equal((await loadedHere.count()) + (await lineHere.count()), 0);
+    const starter = window.treeItem('starter model').first();
+    await starter.hover();
+    await starter.getByRole('button', { name: 'Load Model' }).click();
+    await window.treeItem('ready').first().waitFor();
+    await loadedHere.first().waitFor({ timeout: 2000 });
+    await lineHere.first().waitFor({ timeout: 2000 });
+    await loadedHere.first().hover();
+    await loadedHere.first().getByRole('button', { name: 'Unload Model' }).click();
+    await waitUntil('it is unloaded in both', async () => (await loadedHere.count()) + (await window.treeItem('ready').count()) === 0);
+    await second.close();
+  });
+
   it('keeps settings of a model, and answers by them', async () => {
     await window.runCommand('Jan: Model Settings…');
     await window.pick('Jan Guide');

@@ -20,6 +20,7 @@ import { LlamaBackend } from './llamaBackend';
 import { withModelLoadOptions, withModelSettings } from './modelSettings';
 import { checkInput, requestSchemas } from './requests';
 import { RuntimeSupervisor } from './runtimeSupervisor';
+import { RuntimeWatch } from './runtimeWatch';
 
 /** `onDidChangeEngine` at most this often, ms. */
 const engineEventMs = 100;
@@ -27,6 +28,7 @@ const engineEventMs = 100;
 export class InferenceServices implements InferenceService, Disposable {
   readonly #owned = new DisposableStore();
   readonly #supervisor: RuntimeSupervisor;
+  readonly #watch: RuntimeWatch;
   readonly llama: LlamaBackend;
   /** Which backend has a model; forgotten whenever models or backends change. */
   readonly #routes = new Map<string, string>();
@@ -50,7 +52,8 @@ export class InferenceServices implements InferenceService, Disposable {
       }),
     );
     const crashes = new CrashMemory(options.crashMemoryFile ?? path.join(options.runtimeDirectory, 'crashes.json'), options.runtimeEntry, options.log);
-    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, () => plugin.invoke('getDownloadedModels'), crashes, options.engineSettings));
+    this.#watch = this.#owned.add(new RuntimeWatch(options.runtimeDirectory, options.log));
+    this.llama = this.#owned.add(new LlamaBackend(this.#supervisor, this.#watch, () => plugin.invoke('getDownloadedModels'), crashes, options.engineSettings));
 
     this.#owned.add(api.onDidChangeModels(() => this.#routes.clear()));
     this.#owned.add(plugin.onDidChangeBackends(() => this.#routes.clear()));
@@ -77,7 +80,10 @@ export class InferenceServices implements InferenceService, Disposable {
     await backend.stopModel?.(modelId);
   };
 
-  readonly getEngineState: InferenceService['getEngineState'] = async () => this.#engineState();
+  readonly getEngineState: InferenceService['getEngineState'] = async () => {
+    await this.#watch.look();
+    return this.#engineState();
+  };
 
   readonly restartEngine: InferenceService['restartEngine'] = async () => {
     await this.#supervisor.restart();
@@ -238,11 +244,14 @@ export class InferenceServices implements InferenceService, Disposable {
     (await this.#modelsOfBackends()).flatMap(({ models }) => models);
 
   #engineState(): EngineState {
-    const { status, error, current } = this.#supervisor;
+    const { error, current } = this.#supervisor;
+    // What runs for other windows runs, whatever became of the one that this window had.
+    const status = this.#watch.state === undefined || this.#supervisor.status === 'starting' ? this.#supervisor.status : 'running';
+    const pid = current?.pid ?? this.#watch.state?.pid;
     return {
       status,
       models: this.llama.running,
-      ...(current === undefined ? {} : { pid: current.pid }),
+      ...(pid === undefined ? {} : { pid }),
       activeRequests: this.#activeRequests,
       ...(this.#tokensPerSecond === undefined ? {} : { tokensPerSecond: this.#tokensPerSecond }),
       ...(status === 'crashed' && error !== undefined ? { error: { code: error.code, message: error.message } } : {}),

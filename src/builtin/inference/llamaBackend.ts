@@ -22,7 +22,7 @@ import type {
   TokenizeRequest,
 } from '../../api/jan';
 import { JanError, isJanError } from '../../common/errors';
-import { Emitter, type Event } from '../../common/events';
+import type { Event } from '../../common/events';
 import { DisposableStore, type Disposable } from '../../common/lifecycle';
 import {
   chatProgressNotification,
@@ -38,19 +38,19 @@ import {
   loadProgressNotification,
   rankRequest,
   renderChatRequest,
-  stateNotification,
   tokenizeRequest,
   unloadModelRequest,
   type GenerationResult,
-  type RuntimeModel,
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
 import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toLoadParams, toPromptParams, toVector, wantsLoad } from './llamaRequests';
 import { crashOf, type CrashMemory, type CrashPhase, type Suspect } from './crashMemory';
 import { toConfigureParams, type EngineSettingsSource } from './engineSettings';
+import { LoadedModels } from './loadedModels';
 import { ModelPurposes } from './modelPurposes';
 import type { CallRequestOptions, RuntimeConnection } from './runtimeConnection';
 import type { RuntimeSupervisor } from './runtimeSupervisor';
+import type { RuntimeWatch } from './runtimeWatch';
 
 export const llamaBackendId = 'llama.cpp';
 
@@ -64,13 +64,11 @@ export class LlamaBackend implements ModelBackend, Disposable {
   readonly name = 'llama.cpp';
   readonly remote = false;
   readonly #owned = new DisposableStore();
-  readonly #onDidChangeModels = this.#owned.add(new Emitter<void>());
-  readonly onDidChangeModels: Event<void> = this.#onDidChangeModels.event;
-  readonly #onDidChangeState = this.#owned.add(new Emitter<void>());
+  /** Other models are ready. */
+  readonly onDidChangeModels: Event<void>;
   /** Something about the loaded models changed: loading progress, activity. */
-  readonly onDidChangeState: Event<void> = this.#onDidChangeState.event;
-  #models: readonly RuntimeModel[] = [];
-  readonly #names = new Map<string, string>();
+  readonly onDidChangeState: Event<void>;
+  readonly #loaded: LoadedModels;
   readonly #purposes = new ModelPurposes();
   /** How this window has loaded what it loaded. */
   readonly #loadedWith = new Map<string, object>();
@@ -78,15 +76,19 @@ export class LlamaBackend implements ModelBackend, Disposable {
 
   constructor(
     private readonly supervisor: RuntimeSupervisor,
+    /** Tells of the engine until this window has a lease on it. */
+    watch: RuntimeWatch,
     private readonly getDownloadedModels: () => Promise<readonly Model[]>,
     private readonly crashes: CrashMemory,
     private readonly settings?: EngineSettingsSource,
   ) {
+    this.#loaded = this.#owned.add(new LoadedModels(this.id, watch, getDownloadedModels));
+    this.onDidChangeModels = this.#loaded.onDidChangeReady;
+    this.onDidChangeState = this.#loaded.onDidChange;
     this.#owned.add(
       supervisor.onDidConnect((connection) => {
         this.#configure(connection);
-        connection.onNotification(stateNotification, ({ models }) => this.#setModels(models));
-        connection.onDidClose(() => this.#setModels([]));
+        this.#loaded.follow(connection);
       }),
     );
     if (settings !== undefined) {
@@ -96,26 +98,17 @@ export class LlamaBackend implements ModelBackend, Disposable {
 
   /** Models in memory or on their way. */
   get running(): RunningModel[] {
-    return this.#models.map((model) => ({
-      modelId: model.modelId,
-      name: this.#names.get(model.modelId) ?? model.modelId,
-      backendId: this.id,
-      status: model.status,
-      ...(model.progress === undefined ? {} : { progress: model.progress }),
-      ...(model.contextLength === undefined ? {} : { contextLength: model.contextLength }),
-      ...(model.memory === undefined ? {} : { memory: model.memory }),
-      ...(model.gpuLayers === undefined ? {} : { gpuLayers: model.gpuLayers }),
-      ...(model.notes === undefined ? {} : { notes: model.notes }),
-    }));
+    return this.#loaded.running;
   }
 
   async getModels(): Promise<InferenceModel[]> {
+    await this.#loaded.look();
     const models = (await this.getDownloadedModels()).filter((model) => model.backendId === this.id && model.path !== undefined);
     const purposes = await Promise.all(models.map(({ path }) => this.#purposes.of(path!)));
     return models.map((model, index) => {
-      this.#names.set(model.id, model.name);
+      this.#loaded.setName(model);
       const capabilities = purposes[index];
-      const loaded = this.#models.find(({ modelId, status }) => modelId === model.id && status === 'ready');
+      const loaded = this.#loaded.ready(model.id);
       const contextLength = loaded?.contextLength ?? model.contextLength;
       return {
         id: model.id,
@@ -144,17 +137,15 @@ export class LlamaBackend implements ModelBackend, Disposable {
 
   async estimateModelMemory(modelId: string, { contextLength, gpuLayers, batchSize }: ModelLoadOptions = {}): Promise<MemoryEstimate> {
     const { path } = await this.#downloadedModel(modelId);
-    const connection = await this.supervisor.lease();
-    const { vram, advice, ...estimate } = await connection.request(estimateMemoryRequest, { path, ...definedOnly({ contextLength, gpuLayers, batchSize }) });
+    const ask = (connection: RuntimeConnection) => connection.request(estimateMemoryRequest, { path, ...definedOnly({ contextLength, gpuLayers, batchSize }) });
+    // A question in passing is no use of an engine that runs for others.
+    const { vram, advice, ...estimate } = (await this.supervisor.visit(ask)) ?? (await ask(await this.supervisor.lease()));
     return { modelId, ...estimate, ...definedOnly({ vram, advice }) };
   }
 
   async stopModel(modelId: string): Promise<void> {
-    const connection = this.supervisor.current;
-    if (connection !== undefined) {
-      await connection.request(unloadModelRequest, { modelId });
-      this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
-    }
+    await this.supervisor.visit((connection) => connection.request(unloadModelRequest, { modelId }));
+    this.#loaded.remove(modelId);
   }
 
   createChatCompletion(request: ChatRequest & { readonly modelId: string }, options: CallOptions = {}): AsyncGenerator<ChatChunk> {
@@ -320,7 +311,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     }
     const connection = await this.supervisor.lease();
     // The engine knows how the model was loaded, and loads it anew only when that differs.
-    if (!this.#isReady(modelId) || wantsLoad(load)) {
+    if (this.#loaded.ready(modelId) === undefined || wantsLoad(load)) {
       await this.#load(connection, await this.#downloadedModel(modelId), { ...load, chatTemplate: undefined, signal });
     }
     return connection;
@@ -330,7 +321,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
   #isGone(modelId: string, error: unknown): boolean {
     const gone = isJanError(error, 'model-not-found');
     if (gone) {
-      this.#setModels(this.#models.filter((model) => model.modelId !== modelId));
+      this.#loaded.remove(modelId);
     }
     return gone;
   }
@@ -364,7 +355,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
         },
         { signal: options.signal, onStart: (restart) => (alive = restart) },
       );
-      this.#setModels([...this.#models.filter(({ modelId }) => modelId !== model.id), loaded]);
+      this.#loaded.add(loaded);
     } catch (error) {
       await this.#noteCrash(model.id, connection, error, 'loading');
       throw error;
@@ -413,28 +404,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
         details: { modelId },
       });
     }
-    this.#names.set(model.id, model.name);
+    this.#loaded.setName(model);
     return { ...model, path: model.path };
   }
-
-  #isReady(modelId: string): boolean {
-    return this.#models.some((model) => model.modelId === modelId && model.status === 'ready');
-  }
-
-  #setModels(models: readonly RuntimeModel[]): void {
-    const readyBefore = readyIds(this.#models);
-    this.#models = models;
-    this.#onDidChangeState.fire();
-    if (readyIds(models) !== readyBefore) {
-      this.#onDidChangeModels.fire();
-    }
-  }
-}
-
-function readyIds(models: readonly RuntimeModel[]): string {
-  return models
-    .filter(({ status }) => status === 'ready')
-    .map(({ modelId }) => modelId)
-    .sort()
-    .join('\n');
 }

@@ -27,6 +27,29 @@ export async function prepareRuntimeAddress(directory: string): Promise<string> 
   return address;
 }
 
+/** Where it shows that an engine has come or gone: something whose name begins with `name` changes in `folder`. */
+export interface RuntimeSign {
+  readonly folder: string;
+  readonly name: string;
+}
+
+/** For an address that was prepared. A pipe (Windows) lies in no folder: there a file tells of it, see `leaveRuntimeSign`. */
+export async function runtimeSign(directory: string, address: string, platform = process.platform): Promise<RuntimeSign> {
+  if (platform !== 'win32') {
+    return { folder: path.dirname(address), name: path.basename(address) };
+  }
+  await fs.mkdir(directory, { recursive: true });
+  return { folder: directory, name: `runtime-v${runtimeProtocolVersion}.started` };
+}
+
+/** To be called when an engine has been found at the address, so that the windows that watch look there. Never rejects. */
+export async function leaveRuntimeSign(directory: string, address: string, platform = process.platform): Promise<void> {
+  if (platform === 'win32') {
+    const { folder, name } = await runtimeSign(directory, address, platform);
+    await fs.writeFile(path.join(folder, name), '').catch(() => undefined);
+  }
+}
+
 /**
  * Takes the name away from whoever listens there without ever answering, so that another process can have it. Nothing
  * is killed: the stuck one ends by itself when it goes on. A pipe's name (Windows) can't be taken.

@@ -10,7 +10,7 @@ import { shutdownRequest, stoppingNotification } from '../../protocol/runtimePro
 import { findConfinement } from './confinement';
 import { crashError, exitWords } from './exitReason';
 import { defaultBeatMs, defaultPatience, hasPulse, Pulse } from './pulse';
-import { abandonRuntimeAddress, prepareRuntimeAddress } from './runtimeAddress';
+import { abandonRuntimeAddress, leaveRuntimeSign, prepareRuntimeAddress } from './runtimeAddress';
 import type { RuntimeConnection } from './runtimeConnection';
 import { exitCodeTaken, startRuntimeProcess, type RuntimeProcess } from './runtimeProcess';
 
@@ -90,12 +90,30 @@ export class RuntimeSupervisor implements Disposable {
     return this.#connecting;
   }
 
+  /**
+   * Says something to the engine that runs, also when only other windows use it: none is started and no lease stays.
+   * Resolves with undefined when none runs. @throws what `call` throws; JanError `engine-unavailable`, `timeout`
+   */
+  async visit<R>(call: (connection: RuntimeConnection) => Promise<R>): Promise<R | undefined> {
+    const leased = this.#connection ?? (await this.#connecting?.catch(() => undefined));
+    if (leased !== undefined) {
+      return call(leased);
+    }
+    const guest = await this.#openAsGuest();
+    try {
+      return guest && (await call(guest));
+    } finally {
+      guest?.dispose();
+    }
+  }
+
   /** Ends the process for every window and starts a new one; earlier crashes are forgiven. */
   async restart(): Promise<void> {
     this.#crashes = [];
     this.#error = undefined;
     await this.#connecting?.catch(() => undefined);
-    const connection = this.#connection;
+    // One that does not even take a guest is dealt with by the lease.
+    const connection = this.#connection ?? (await this.#openAsGuest().catch(() => undefined));
     if (connection !== undefined) {
       const gone = new Promise<void>((resolve) => connection.onDidClose(() => resolve()));
       await connection.request(shutdownRequest, { reason: 'The engine was restarted. Send the message again.' }).catch(() => {
@@ -112,6 +130,19 @@ export class RuntimeSupervisor implements Disposable {
   dispose(): void {
     this.#disposed = true;
     this.#connection?.dispose();
+  }
+
+  async #openAsGuest(): Promise<RuntimeConnection | undefined> {
+    const address = await prepareRuntimeAddress(this.options.directory);
+    const { RuntimeConnection } = await import('./runtimeConnection');
+    const causeOfDeath = async (): Promise<JanError> => crashError(undefined);
+    return RuntimeConnection.open(address, `guest ${process.pid}`, causeOfDeath, this.options.log, this.options.settlingMs).catch((error: unknown) => {
+      if (isJanError(error) && error.code !== 'engine-crashed') {
+        throw error;
+      }
+      // Nobody listens, or not for long any more.
+      return undefined;
+    });
   }
 
   async #start(): Promise<RuntimeConnection> {
@@ -239,6 +270,7 @@ export class RuntimeSupervisor implements Disposable {
     }
     this.#connection = open;
     this.#error = undefined;
+    void leaveRuntimeSign(this.options.directory, address);
     this.#onDidConnect.fire(open);
     return open;
   }
