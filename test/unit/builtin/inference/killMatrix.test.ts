@@ -138,7 +138,7 @@ describe('the engine ends', function () {
         console.log('      skipped: the limit of a running process is set by prlimit, which is not here');
         this.skip();
       }
-      console.log('      by the limit of its address space; the system’s own kill needs a control group of one’s own and is told in exitReason.test.ts');
+      console.log('      by the limit of its address space; the system’s own kill: memoryKill.test.ts');
     });
 
     for (const moment of moments) {
