@@ -6,7 +6,7 @@ import { JanError } from '../common/errors';
 import type { ChatPromptParams, WireMessage } from '../protocol/runtimeProtocol';
 import type { Prompt } from './prompt';
 import type { ChatTemplate } from './template/chatTemplate';
-import { tokenizeLong } from './tokenizing';
+import { charactersPerToken, tokenizeLong } from './tokenizing';
 import { keepNewestTurns } from './turnDropping';
 
 /** Room that is kept for the answer when the caller does not say how long it may be, as a share of the context. */
@@ -14,8 +14,6 @@ const answerShare = 1 / 8;
 /** Put into a caller's text where it looks like a special token, so that it stays text. A noncharacter. */
 const cutMark = '\uFDD0';
 const controlToken = 3;
-/** No token of any vocabulary is longer on average, so a text of more characters a token can't fit. */
-const charactersPerToken = 64;
 
 export class ChatPromptBuilder {
   readonly #special: RegExp | undefined;

@@ -1,10 +1,10 @@
 // A model that reads texts as a whole and writes none: vectors of texts, or how well documents answer a query.
 // Must not know: windows, the protocol's transport, other models.
 
-import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from 'node-llama-cpp';
+import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { EmbedResult, RankResult } from '../protocol/runtimeProtocol';
-import { tokenizeLong } from './tokenizing';
+import { charactersPerToken, tokenizeLong } from './tokenizing';
 
 export interface EncoderOptions {
   readonly kind: 'embeddings' | 'rerank';
@@ -66,7 +66,7 @@ export class EncoderModel {
       let tokens = 0;
       const vectors: string[] = [];
       for (const [index, text] of texts.entries()) {
-        const own = await tokenizeLong(this.model, text, false);
+        const own = await this.#tokenize(text, `Text ${index + 1}`, index);
         if (own.length === 0) {
           throw new JanError('invalid-argument', `Text ${index + 1} is empty, and nothing has no vector. Leave it out.`, { details: { index } });
         }
@@ -88,11 +88,11 @@ export class EncoderModel {
       if (encoder.kind !== 'rerank') {
         throw new JanError('unsupported', 'This model makes vectors; it does not rank documents. Choose a model made for ranking.');
       }
-      const queryTokens = await tokenizeLong(this.model, query, false);
+      const queryTokens = await this.#tokenize(query, 'The query');
       let tokens = 0;
       const results: { index: number; score: number }[] = [];
       for (const [index, document] of documents.entries()) {
-        const own = await tokenizeLong(this.model, document, false);
+        const own = await this.#tokenize(document, `Document ${index + 1}`, index);
         const length = encoder.context.calculateInputLength(queryTokens, own);
         this.#checkLength(length, `Document ${index + 1} with the query`, index);
         tokens += length;
@@ -111,12 +111,24 @@ export class EncoderModel {
     await this.model.dispose();
   }
 
+  /** Encoders' vocabularies take a text in one go, in native code: it is not given one that can't fit. */
+  #tokenize(text: string, what: string, index?: number): Promise<Token[]> {
+    if (text.length > this.contextLength * charactersPerToken) {
+      throw this.#tooLong(what, `has ${text.length} characters`, { characters: text.length, ...(index === undefined ? {} : { index }) });
+    }
+    return tokenizeLong(this.model, text, false);
+  }
+
   #checkLength(length: number, what: string, index: number): void {
     if (length >= this.contextLength) {
-      throw new JanError('context-overflow', `${what} is too long for this model: it takes ${length} tokens, and the model reads ${this.contextLength} at most. Split it.`, {
-        details: { promptTokens: length, contextLength: this.contextLength, index },
-      });
+      throw this.#tooLong(what, `takes ${length} tokens`, { promptTokens: length, index });
     }
+  }
+
+  #tooLong(what: string, how: string, details: Readonly<Record<string, number>>): JanError {
+    return new JanError('context-overflow', `${what} is too long for this model: it ${how}, and the model reads ${this.contextLength} tokens at most. Split it.`, {
+      details: { ...details, contextLength: this.contextLength },
+    });
   }
 
   #checkGoesOn(signal: AbortSignal): void {

@@ -1,17 +1,23 @@
 // Long texts to tokens, piece by piece, so that the engine goes on with others' answers meanwhile: native code takes more
 // than a second for a million characters, on the thread that everything runs on. A text is cut only where no token of the
 // vocabulary reaches over the cut, so that its tokens are the same as in one go (tried with the
-// 19 vocabularies that come with llama.cpp, on code, prose, numbers, blank lines and its own test texts).
+// 19 vocabularies that come with llama.cpp, on code, prose, numbers, blank lines and its own test texts). What has no such
+// place for long is cut by trying: tokenWindows.ts.
 // Must not know: prompts, requests.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LlamaModel, Token } from 'node-llama-cpp';
 import { tokenTexts } from './textPrompt';
+import { tokenizeWindows, type Tokenize } from './tokenWindows';
 
 type Tokenizer = Pick<LlamaModel, 'tokenize' | 'fileInfo' | 'vocabularyType'>;
 
+/** No token of any vocabulary is longer on average, so a text of more characters a token can't fit. */
+export const charactersPerToken = 64;
 /** About a fiftieth of a second. */
 const pieceCharacters = 16 * 1024;
+/** Vocabularies whose tokens depend on what is near. Those of encoders (WPM, UGM) count words, or put a space before each text. */
+const local = new Set(['bpe', 'spm', 'rwkv']);
 
 /** What a vocabulary allows: cuts after a line break, and before a space, each between what is no space. */
 interface Cuts {
@@ -29,9 +35,11 @@ export async function tokenizeLong(model: Tokenizer, text: string, special: bool
     return model.tokenize(text, special, options);
   }
   const tokens: Token[] = [];
+  const tokenize: Tokenize = (piece, isStart) => model.tokenize(piece, special, isStart ? options : 'trimLeadingSpace');
+  const isLocal = local.has(`${model.vocabularyType}`);
   let first = true;
   for (const piece of pieces(text, cuts(model))) {
-    for (const token of model.tokenize(piece, special, first ? options : 'trimLeadingSpace')) {
+    for (const token of isLocal && piece.length > pieceCharacters * 2 ? await tokenizeWindows(piece, tokenize, first) : tokenize(piece, first)) {
       tokens.push(token);
     }
     first = false;

@@ -7,9 +7,10 @@ import path from 'node:path';
 import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
 import { RuntimeSupervisor } from '../../../../src/builtin/inference/runtimeSupervisor';
 import { nullLogger } from '../../../../src/common/log';
-import { getStateRequest, loadModelRequest, tokenizeRequest } from '../../../../src/protocol/runtimeProtocol';
+import { getStateRequest } from '../../../../src/protocol/runtimeProtocol';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { enginesEnd, startWindow } from '../../../fixtures/runtime/processes';
+import { getStuck, stuckableRuntime } from '../../../fixtures/runtime/stuckableRuntime';
 import { processEnd, runtimeEntry } from './inferenceHarness';
 
 describe('runtime supervisor', function () {
@@ -106,14 +107,13 @@ describe('runtime supervisor', function () {
   it('ends the engine when a call does not end at its time and nothing is heard any more', async function () {
     this.timeout(60_000);
     supervisor.dispose();
-    supervisor = new RuntimeSupervisor({ entry: runtimeEntry, directory, log: nullLogger, settlingMs: 1500 });
+    supervisor = new RuntimeSupervisor({ entry: await stuckableRuntime(), directory, log: nullLogger, settlingMs: 1500 });
     const connection = await supervisor.lease();
-    await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null') });
+    await connection.request(getStateRequest, {});
     let ended = false;
-    // One word of sixteen million letters: the tokeniser is busy with it in native code, and cannot be cancelled.
-    const endless = { modelId: 'null', text: 'a'.repeat(16 * 1024 * 1024), special: false, addSpecial: false };
+    getStuck(connection.pid);
     const pending = assert
-      .rejects(connection.request(tokenizeRequest, endless), { code: 'engine-crashed', message: /did not end a call \(getState\) in its time and was ended/ })
+      .rejects(connection.request({ ...getStateRequest, timeoutMs: 30_000 }, {}), { code: 'engine-crashed', message: /did not end a call \(getState\) in its time and was ended/ })
       .finally(() => (ended = true));
     while (!ended) {
       await connection.request({ ...getStateRequest, timeoutMs: 500 }, {}).catch(() => undefined);
