@@ -35,7 +35,7 @@ export async function tokenizeLong(model: Tokenizer, text: string, special: bool
     return model.tokenize(text, special, options);
   }
   const tokens: Token[] = [];
-  const tokenize: Tokenize = (piece, isStart) => model.tokenize(piece, special, isStart ? options : 'trimLeadingSpace');
+  const tokenize: Tokenize = (piece, isStart) => (isStart ? model.tokenize(piece, special, options) : goOn(model, piece, special));
   const isLocal = local.has(`${model.vocabularyType}`);
   let first = true;
   for (const piece of pieces(text, cuts(model))) {
@@ -46,6 +46,21 @@ export async function tokenizeLong(model: Tokenizer, text: string, special: bool
     await nextTurn();
   }
   return tokens;
+}
+
+/**
+ * The tokens of what goes on with a text. SentencePiece puts a space before each text, and after each special token;
+ * node-llama-cpp takes it away only where special tokens are not read.
+ */
+function goOn(model: Tokenizer, text: string, special: boolean): Token[] {
+  if (`${model.vocabularyType}` === 'spm') {
+    const before = model.tokenize('\n', special);
+    const tokens = model.tokenize(`\n${text}`, special);
+    if (before.every((token, index) => token === tokens[index])) {
+      return tokens.slice(before.length);
+    }
+  }
+  return model.tokenize(text, special, 'trimLeadingSpace');
 }
 
 /** Each about as long as is read quickly; longer where there is no place to cut. */

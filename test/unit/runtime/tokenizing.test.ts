@@ -67,6 +67,14 @@ describe('long texts', () => {
     }
   });
 
+  it('go on without the space that SentencePiece puts before a text, also where special tokens are read', async () => {
+    const model = { ...vocabulary('spm', ['ab']), tokenize: (text: string): Token[] => [...`▁${text}`].map((character) => character.codePointAt(0) as Token) };
+    for (const text of [lines, 'a'.repeat(100_000)]) {
+      const tokens = await tokenizeLong(model as unknown as Model, text, true);
+      assert.equal(tokens.map((token) => String.fromCodePoint(token)).join(''), `▁${text}`);
+    }
+  });
+
   it('that are short are taken as they are', async () => {
     const model = vocabulary('bpe', bytePairs);
     await tokenizeLong(model as unknown as Model, 'short\ntext', false);
