@@ -78,6 +78,7 @@ export class RuntimeWatch implements Disposable {
   async #begin(): Promise<void> {
     this.#address ??= prepareRuntimeAddress(this.directory).catch((error: unknown) => {
       this.log.debug(`Whether other windows run a model is not known: ${String(error)}`);
+      this.#address = undefined;
       return undefined;
     });
     const address = await this.#address;
@@ -111,7 +112,7 @@ export class RuntimeWatch implements Disposable {
       if (changed === path.basename(folder)) {
         // Its own name: someone has removed it, perhaps to tidy up.
         end();
-        void this.look();
+        void this.#begin();
       } else if (changed === null || changed === name) {
         void this.#join();
       }

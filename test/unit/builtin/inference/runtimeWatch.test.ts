@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -159,13 +159,13 @@ describe('whoever listens where the engine would', function () {
   });
 
   /** @param answer to each piece that comes */
-  async function listen(answer: (socket: Socket) => void): Promise<void> {
+  async function listen(answer: (socket: Socket) => void, at = directory): Promise<void> {
     server = createServer((socket) => {
       clients.push(socket);
       socket.on('error', () => undefined);
       socket.on('data', () => answer(socket));
     });
-    server.listen(await prepareRuntimeAddress(directory));
+    server.listen(await prepareRuntimeAddress(at));
     await once(server, 'listening');
   }
 
@@ -197,6 +197,19 @@ describe('whoever listens where the engine would', function () {
     clients[0]!.write(first, () => clients[0]!.write(rest));
     await heard;
     assert.deepEqual(watch.state, { protocolVersion: runtimeProtocolVersion, pid: 4711, models: [] });
+  });
+
+  it('is found at a later look, where its folder could not be had at the first', async () => {
+    const blocked = path.join(directory, 'blocked');
+    await writeFile(blocked, 'no folder');
+    watch.dispose();
+    watch = new RuntimeWatch(path.join(blocked, 'jan'), nullLogger);
+    await watch.look();
+    assert.equal(watch.state, undefined);
+    await rm(blocked);
+    await listen((socket) => socket.write(state(4711)), path.join(blocked, 'jan'));
+    await watch.look();
+    assert.equal(watch.state!.pid, 4711);
   });
 
   it('tells nothing while a lease does, and again after it', async () => {
