@@ -65,5 +65,6 @@ export async function measureThroughput({ modelPath, tokens, rounds, question: q
 }
 
 function shortQuestion(round: number): string {
-  return `Question number ${round}, please answer`;
+  // Its first word differs, so that no prompt's beginning is remembered.
+  return `${round} is the number of this question, please answer`;
 }

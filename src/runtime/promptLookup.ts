@@ -14,6 +14,11 @@ const tableBits = 15;
 const lengths = [1, 2, 3, 5, 7, 11, 15, 23, 31] as const;
 /** No guess takes longer than so many single tokens: text should flow evenly, and Stop be heard soon. */
 export const longestGuess = 5;
+/**
+ * A guess must promise so much more than token by token: what it is known to cost and to bring is never quite so, and a
+ * wrong one makes its reader wait.
+ */
+const leastGain = 1.25;
 /** What was right and wrong counts less with each token. */
 const fading = 0.97;
 
@@ -95,7 +100,7 @@ export class PromptLookup<T extends number> {
     const seen = this.#right + 2 * this.#run + leastMatch;
     const chance = seen / (seen + this.#wrong + 1);
     let best = 0;
-    let bestRate = 1 / single;
+    let bestRate = leastGain / single;
     for (const length of lengths) {
       const cost = this.cost(length + 1);
       const expected = (1 - chance ** (length + 1)) / (1 - chance);

@@ -66,6 +66,7 @@ describe('prompt lookup', () => {
   it('guesses only as far as it pays: not at all where a token more costs a whole step', () => {
     assert.equal(decode(text, text, (tokens) => 10 * tokens).steps, text.length);
     assert.equal(decode(text, text, () => undefined).steps, text.length, 'nor before it knows');
+    assert.equal(decode(text, text, (tokens) => (tokens === 1 ? 1 : 0.85 * tokens)).steps, text.length, 'nor where the best luck gains a sixth');
   });
 
   it('waits for certainty where only long guesses pay', () => {
