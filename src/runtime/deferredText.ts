@@ -1,11 +1,10 @@
 // An answer's text is made of its tokens while the model computes the next one, so that the model never waits for it.
 // Must not know: llama.cpp, what the text becomes.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 export class DeferredText<T> {
   #unread: T | undefined;
   #hasEnded = false;
+  #failure: { readonly error: unknown } | undefined;
 
   /** @param read one token; returns whether the text ended the answer */
   constructor(private readonly read: (token: T) => boolean) {}
@@ -15,35 +14,31 @@ export class DeferredText<T> {
     return this.#hasEnded;
   }
 
-  /** To be read during the next step, or by `catchUp`. What was held before is read now. */
+  /** Read at the end of this turn of the event loop, when the next step has been begun, or by `catchUp`. */
   hold(token: T): void {
     this.catchUp();
     this.#unread = token;
+    setImmediate(this.#readInTime);
   }
 
-  /** Reads what is held, now; nothing that comes after the end. */
+  /** Reads what is held, now; nothing that comes after the end. @throws what reading threw, now or before */
   catchUp(): void {
+    this.#readInTime();
+    if (this.#failure !== undefined) {
+      throw this.#failure.error;
+    }
+  }
+
+  readonly #readInTime = (): void => {
     const token = this.#unread;
-    if (token !== undefined) {
-      this.#unread = undefined;
-      this.#hasEnded ||= this.read(token);
+    this.#unread = undefined;
+    if (token === undefined || this.#hasEnded || this.#failure !== undefined) {
+      return;
     }
-  }
-
-  /**
-   * Reads what is held as soon as the step has been begun, in the same turn of the event loop.
-   * @throws what the step throws, or the reading
-   */
-  async during<R>(step: Promise<R>): Promise<R> {
-    if (this.#unread === undefined) {
-      return step;
+    try {
+      this.#hasEnded = this.read(token);
+    } catch (error) {
+      this.#failure = { error };
     }
-    const [result] = await Promise.all([step, this.#later()]);
-    return result;
-  }
-
-  async #later(): Promise<void> {
-    await nextTurn();
-    this.catchUp();
-  }
+  };
 }

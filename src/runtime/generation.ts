@@ -117,7 +117,7 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
       if (turn !== undefined) {
         await turn;
       }
-      const { value: chosen } = await text.during(steps.next());
+      const { value: chosen } = await steps.next();
       text.catchUp();
       if (chosen === undefined || signal.aborted || prompt.stopTokens.has(chosen.token)) {
         answer.end();
@@ -143,6 +143,8 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
     }
   } finally {
     await steps.return(undefined);
+    // Also where the next step failed: nothing that was said is lost.
+    text.catchUp();
   }
 }
 

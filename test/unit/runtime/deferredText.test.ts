@@ -3,18 +3,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeferredText } from '../../../src/runtime/deferredText';
 
 describe('deferred text', () => {
-  it('is read after the step has been begun and before it ends', async () => {
+  it('is read when the next step has been begun and before it ends', async () => {
     const happened: string[] = [];
     const text = new DeferredText<string>((token) => (happened.push(`read ${token}`), false));
-    const step = async (): Promise<string> => {
+    const step = async (): Promise<void> => {
       happened.push('begun');
       await nextTurn();
       await nextTurn();
       happened.push('ended');
-      return 'b';
     };
     text.hold('a');
-    assert.equal(await text.during(step()), 'b');
+    await step();
     assert.deepEqual(happened, ['begun', 'read a', 'ended']);
   });
 
@@ -22,10 +21,9 @@ describe('deferred text', () => {
     const read: string[] = [];
     const text = new DeferredText<string>((token) => (read.push(token), token === 'b'));
     text.hold('a');
-    const step = text.during(Promise.resolve());
     text.catchUp();
     assert.deepEqual(read, ['a']);
-    await step;
+    await nextTurn();
     text.hold('b');
     assert.equal(text.hasEnded, false);
     text.hold('c');
@@ -34,12 +32,13 @@ describe('deferred text', () => {
     assert.deepEqual(read, ['a', 'b'], 'nothing follows the end');
   });
 
-  it('hands on what fails, of the step and of the reading', async () => {
+  it('says what failed to whoever catches up', async () => {
     const text = new DeferredText<string>(() => {
       throw new Error('unreadable');
     });
     text.hold('a');
-    await assert.rejects(text.during(nextTurn()), /unreadable/);
-    await assert.rejects(new DeferredText<string>(() => false).during(Promise.reject(new Error('no memory'))), /no memory/);
+    await nextTurn();
+    assert.throws(() => text.catchUp(), /unreadable/);
+    assert.throws(() => text.hold('b'), /unreadable/);
   });
 });

@@ -117,6 +117,25 @@ describe('generation', () => {
     assert.equal(stopping.generated, 3);
   });
 
+  it('does not keep a token from its reader while others are waited for', async () => {
+    const pieces: string[] = [];
+    const batching = new Batching();
+    const other = batching.enter(1);
+    const answer = run({
+      sequence: new FakeSequence('abcdef'),
+      params: { maxTokens: 3 },
+      more: { batching, listener: { onPiece: ({ text }) => void pieces.push(text ?? ''), onProgress: () => undefined } },
+    });
+    await nextTurn();
+    void other.turn();
+    while (pieces.length === 0) {
+      await nextTurn();
+    }
+    assert.equal(pieces.join(''), 'a', 'the other one has not come to its second step');
+    other.leave();
+    assert.equal((await answer).finishReason, 'length');
+  });
+
   it('ends at the length asked for', async () => {
     const { text, finishReason, usage } = await run({ sequence: new FakeSequence('abc'), params: { maxTokens: 7 } });
     assert.equal(text, 'abcabca');
