@@ -210,6 +210,8 @@ describe('parseChatRequest', () => {
     ['logit_bias', { 5: 101 }],
     ['reasoning_effort', 'enormous'],
     ['grammar', 5],
+    ['n', 0],
+    ['n', 9],
   ];
   for (const [name, value] of outOfRange) {
     it(`refuses ${name}: ${JSON.stringify(value)?.slice(0, 30)}`, () => {
@@ -221,7 +223,6 @@ describe('parseChatRequest', () => {
   }
 
   const unsupported: [string, unknown][] = [
-    ['n', 2],
     ['store', true],
     ['functions', [{}]],
     ['function_call', { name: 'x' }],
