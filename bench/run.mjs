@@ -45,8 +45,11 @@ async function main() {
   await bundleRows(wanted);
   const outcomes = [];
   for (const id of wanted) {
-    process.stderr.write(`${id} …\n`);
-    outcomes.push({ id, ...(await measureInChild(id)) });
+    process.stderr.write(`${id} … `);
+    const outcome = { id, ...(await measureInChild(id)) };
+    outcomes.push(outcome);
+    // A run takes long, and may be ended before its table.
+    process.stderr.write(`${outcome.kind === 'measured' ? digits(outcome.result.ratio) : outcome.kind}\n`);
   }
   printTable(outcomes);
   const results = outcomes.filter(({ kind }) => kind === 'measured').map(({ result }) => result);
