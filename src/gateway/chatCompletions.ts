@@ -178,7 +178,8 @@ class ChunkWriter {
 
   #extrasOf(chunk: ChatChunk): string {
     const { extras } = this.parsed;
-    return tellsMore(extras) ? `,${JSON.stringify(extrasOfChunk(chunk, extras)).slice(1, -1)}`.replace(/^,$/, '') : '';
+    const members = tellsMore(extras) ? JSON.stringify(extrasOfChunk(chunk, extras)).slice(1, -1) : '';
+    return members === '' ? '' : `,${members}`;
   }
 
   #event(delta: string, finishReason = 'null', logprobs = 'null', extras = ''): string {

@@ -130,13 +130,14 @@ async function generate(generation: Generation, cachedTokens: number, place: Pla
       }
       completionTokens++;
       text.hold(chosen);
-      if (readsFirst || completionTokens >= limit) {
+      const isLast = completionTokens >= limit;
+      if (readsFirst || isLast) {
         text.catchUp();
       }
       if (text.hasEnded) {
         return finish(endReason(), answer.stopString === undefined ? {} : { stopString: answer.stopString });
       }
-      if (completionTokens >= limit) {
+      if (isLast) {
         answer.end();
         return finish('length', completionTokens >= roomLeft ? { contextFull: true } : {});
       }

@@ -4,6 +4,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { bareEnvironment } from '../../common/bareEnvironment';
 import type { Logger } from '../../common/log';
 import type { ProcessExit } from './exitReason';
 import { countOomKills } from './oomKills';
@@ -47,14 +48,7 @@ const allocator = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MAL
 const youngMemory = 8;
 
 export function runtimeEnvironment(from: NodeJS.ProcessEnv): Record<string, string> {
-  const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: '1', ...(process.platform === 'linux' ? allocator : {}) };
-  for (const name of allowedVariables) {
-    const value = from[name];
-    if (value !== undefined) {
-      env[name] = value;
-    }
-  }
-  return env;
+  return { ...(process.platform === 'linux' ? allocator : {}), ...bareEnvironment(allowedVariables, from) };
 }
 
 export function startRuntimeProcess({ entry, address, execPath = process.execPath, confinement, log }: RuntimeProcessOptions): RuntimeProcess {

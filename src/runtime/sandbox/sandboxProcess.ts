@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import path from 'node:path';
+import { bareEnvironment } from '../../common/bareEnvironment';
 import { frameBytes, FrameReader, type Frame } from './frames';
 
 /** What can be had of system and Node; found out by trying. */
@@ -52,7 +53,7 @@ export class SandboxProcess {
     const [program, args] = commandOf(entry, memory, measures);
     const child = spawn(program, args, {
       cwd: path.parse(process.execPath).root,
-      env: environment(),
+      env: bareEnvironment(allowedVariables, process.env),
       stdio: needsLifeline(measures) ? ['pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });
@@ -130,17 +131,6 @@ function commandOf(entry: string, memory: number, measures: SandboxMeasures): [p
   ];
   const [program = '', ...args] = measures.setpriv ? ['setpriv', '--pdeathsig', 'KILL', '--', ...node] : node;
   return [program, args];
-}
-
-function environment(): Record<string, string> {
-  const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: '1' };
-  for (const name of allowedVariables) {
-    const value = process.env[name];
-    if (value !== undefined) {
-      env[name] = value;
-    }
-  }
-  return env;
 }
 
 function endOf(errorText: string, how: string, measures: SandboxMeasures): SandboxEnd {
