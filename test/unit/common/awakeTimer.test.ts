@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { startAwakeTimer } from '../../../src/common/awakeTimer';
+import { skipOnWindows } from '../../fixtures/skipOnWindows';
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -36,10 +37,7 @@ describe('a timer that counts only time awake', () => {
   });
 
   it('does not count the time in which the process was stopped', async function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: no SIGSTOP');
-      this.skip();
-    }
+    skipOnWindows(this, 'no SIGSTOP');
     // A process of its own that can be stopped: 1 s of deadline, stopped for 1.5 s of it.
     const source = path.resolve('src/common/awakeTimer.ts');
     const script = `

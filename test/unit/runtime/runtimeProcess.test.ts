@@ -13,6 +13,7 @@ import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/t
 import { getStuck, stuckableRuntime } from '../../fixtures/runtime/stuckableRuntime';
 import { sandboxesEnd, sandboxesOf } from '../../fixtures/runtime/processes';
 import { isAlive, processEnd, runtimeEntry } from '../builtin/inference/inferenceHarness';
+import { skipOnWindows } from '../../fixtures/skipOnWindows';
 
 /** The process itself, without a supervisor. */
 describe('runtime process', function () {
@@ -62,10 +63,7 @@ describe('runtime process', function () {
 
   describe('whose main thread is busy in native code', () => {
     before(function () {
-      if (process.platform === 'win32') {
-        console.log('      skipped: it is made busy by a signal');
-        this.skip();
-      }
+      skipOnWindows(this, 'it is made busy by a signal');
     });
 
     async function startStuck(...args: string[]): Promise<RuntimeConnection> {
@@ -142,10 +140,7 @@ describe('runtime process', function () {
     });
 
     it('that never ends, leaves no sandbox when it is killed', async function () {
-      if (process.platform === 'win32') {
-        console.log('      skipped: processes are found by ps or /proc');
-        this.skip();
-      }
+      skipOnWindows(this, 'processes are found by ps or /proc');
       await sandboxesEnd(sandboxEntry, 2000);
       const child = start();
       await listening(child);
@@ -183,10 +178,7 @@ describe('runtime process', function () {
   });
 
   it('is one when several start at the same instant, also over the socket of a dead one', async function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: a pipe leaves no stale name behind');
-      this.skip();
-    }
+    skipOnWindows(this, 'a pipe leaves no stale name behind');
     const dead = start();
     await listening(dead);
     dead.kill('SIGKILL');

@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { endpointSnippets, type EndpointSnippet } from '../../../src/ui/endpointSnippets';
 import { createEchoCore, echoModel } from '../gateway/echoCore';
+import { skipOnWindows } from '../../fixtures/skipOnWindows';
 
 const endpoint = { url: 'http://127.0.0.1:43567/v1', token: "to'ken $HOME `x`" };
 
@@ -12,19 +13,13 @@ function snippet(id: EndpointSnippet['id'], modelId = 'qwen'): string {
 
 describe('endpointSnippets', () => {
   it('sets the environment of a shell to exactly these values', function () {
-    if (process.platform === 'win32') {
-      console.log('skipped: there is no POSIX shell on Windows');
-      this.skip();
-    }
+    skipOnWindows(this, 'there is no POSIX shell on Windows');
     const script = `${snippet('environment')}\nprintf '%s\\n%s' "$OPENAI_BASE_URL" "$OPENAI_API_KEY"`;
     assert.equal(execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }), `${endpoint.url}\n${endpoint.token}`);
   });
 
   it('makes a curl command whose arguments arrive whole', function () {
-    if (process.platform === 'win32') {
-      console.log('skipped: there is no POSIX shell on Windows');
-      this.skip();
-    }
+    skipOnWindows(this, 'there is no POSIX shell on Windows');
     const script = `curl() { for a; do printf '%s\\0' "$a"; done; }\n${snippet('curl', "it's")}`;
     const given = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).split('\0');
     assert.equal(given[0], `${endpoint.url}/chat/completions`);
@@ -34,10 +29,7 @@ describe('endpointSnippets', () => {
   });
 
   it('makes a curl command that the endpoint answers', async function () {
-    if (process.platform === 'win32') {
-      console.log('skipped: there is no POSIX shell on Windows');
-      this.skip();
-    }
+    skipOnWindows(this, 'there is no POSIX shell on Windows');
     const echoCore = await createEchoCore();
     const text = endpointSnippets(echoCore.endpoint, echoModel.id).find(({ id }) => id === 'curl')!.text;
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', text]);

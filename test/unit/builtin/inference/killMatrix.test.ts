@@ -8,6 +8,7 @@ import { isJanError, type JanErrorCode } from '../../../../src/common/errors';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { enginesEnd, enginesOf } from '../../../fixtures/runtime/processes';
 import { ask, createHarness, modelAt, processEnd, type Harness } from './inferenceHarness';
+import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 
 interface Death {
   readonly name: string;
@@ -46,10 +47,7 @@ describe('the engine ends', function () {
   let harness: Harness;
 
   before(function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: Windows has no signals to end a process by');
-      this.skip();
-    }
+    skipOnWindows(this, 'Windows has no signals to end a process by');
   });
 
   beforeEach(async () => {

@@ -8,6 +8,7 @@ import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtime
 import { runtimeProtocolVersion } from '../../../../src/protocol/runtimeProtocol';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { ask, createHarness, isAlive, modelAt, processEnd, type Harness } from './inferenceHarness';
+import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 
 const hello = [{ role: 'user' as const, content: 'Hello' }];
 
@@ -132,10 +133,7 @@ describe('windows that share the engine', function () {
   });
 
   it('refuse a folder for the socket that others can write to', async function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: pipes lie in no folder');
-      this.skip();
-    }
+    skipOnWindows(this, 'pipes lie in no folder');
     await chmod(directory, 0o777);
     await prepareRuntimeAddress(directory);
     assert.equal((await stat(directory)).mode & 0o777, 0o700, 'our own folder is made private');

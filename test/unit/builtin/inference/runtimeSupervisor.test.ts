@@ -12,6 +12,7 @@ import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { enginesEnd, startWindow } from '../../../fixtures/runtime/processes';
 import { getStuck, stuckableRuntime } from '../../../fixtures/runtime/stuckableRuntime';
 import { processEnd, runtimeEntry } from './inferenceHarness';
+import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 
 describe('runtime supervisor', function () {
   this.timeout(60_000);
@@ -124,10 +125,7 @@ describe('runtime supervisor', function () {
 
   it('takes the name of an engine that is stuck and that nobody leases', async function () {
     this.timeout(60_000);
-    if (process.platform === 'win32') {
-      console.log('      skipped: a pipe\'s name cannot be taken');
-      this.skip();
-    }
+    skipOnWindows(this, 'a pipe\'s name cannot be taken');
     const address = await prepareRuntimeAddress(directory);
     const stuck = spawn(process.execPath, [runtimeEntry, '--listen', address], { stdio: ['ignore', 'pipe', 'ignore'] });
     await once(stuck.stdout, 'data');

@@ -13,6 +13,7 @@ import { runtimeProtocolVersion } from '../../../../src/protocol/runtimeProtocol
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { enginesEnd, enginesOf, useWindowFolder } from '../../../fixtures/runtime/processes';
 import { ask, createHarness, modelAt, type Harness } from './inferenceHarness';
+import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 
 /** What a user may wait to see what another window did, and an engine may outlive its last lease. */
 const promisedMs = 1000;
@@ -139,10 +140,7 @@ describe('whoever listens where the engine would', function () {
   let clients: Socket[];
 
   before(function () {
-    if (process.platform === 'win32') {
-      console.log('      skipped: pipes lie in no folder');
-      this.skip();
-    }
+    skipOnWindows(this, 'pipes lie in no folder');
   });
 
   beforeEach(async () => {
