@@ -12,3 +12,8 @@ export function longText(seed: number, tokens: number): string {
   }
   return text.join(' ');
 }
+
+/** A short one, different from its first word on, so that no prompt's beginning is remembered. */
+export function shortQuestion(round: number): string {
+  return `${round} is the number of this question, please answer`;
+}

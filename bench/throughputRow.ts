@@ -3,6 +3,7 @@
 
 import { median, type Measurement } from './benchRow';
 import { openEndpoint, openRaw } from './endpointBench';
+import { shortQuestion } from './longText';
 
 export interface ThroughputOptions {
   readonly modelPath: string;
@@ -62,9 +63,4 @@ export async function measureThroughput({ modelPath, tokens, rounds, question: q
     await endpoint.dispose();
     await raw.dispose();
   }
-}
-
-function shortQuestion(round: number): string {
-  // Its first word differs, so that no prompt's beginning is remembered.
-  return `${round} is the number of this question, please answer`;
 }

@@ -4,6 +4,7 @@
 import { testModelPath } from '../../test/fixtures/gguf/testModels';
 import { percentile, type BenchRow } from '../benchRow';
 import { openEndpoint, openRaw } from '../endpointBench';
+import { shortQuestion } from '../longText';
 
 const rounds = 14;
 const tokens = 64;
@@ -21,7 +22,7 @@ export const row: BenchRow = {
       const ours: number[] = [];
       const reference: number[] = [];
       for (let round = 0; round <= rounds; round++) {
-        const question = `Question number ${round}, please answer`;
+        const question = shortQuestion(round);
         const { arrivals } = await endpoint.ask(question, tokens);
         const { gaps } = await raw.ask(question, tokens);
         if (round > 0) {

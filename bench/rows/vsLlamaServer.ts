@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { testModelPath } from '../../test/fixtures/gguf/testModels';
 import { BenchSkipped, median, type BenchRow } from '../benchRow';
 import { openEndpoint, streamAnswer } from '../endpointBench';
+import { shortQuestion } from '../longText';
 
 const rounds = 7;
 const tokens = 64;
@@ -48,7 +49,7 @@ export const row: BenchRow = {
       const ours: number[] = [];
       const reference: number[] = [];
       for (let round = 0; round <= rounds; round++) {
-        const question = `Question number ${round}, please answer`;
+        const question = shortQuestion(round);
         const askOurs = async () => ours.push((tokens * 1000) / (await endpoint.ask(question, tokens)).totalMs);
         const askTheirs = async () => reference.push((tokens * 1000) / (await streamAnswer(`${url}/v1`, 'none', question, tokens)).totalMs);
         for (const ask of round % 2 === 0 ? [askOurs, askTheirs] : [askTheirs, askOurs]) {
