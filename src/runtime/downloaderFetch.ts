@@ -42,8 +42,6 @@ export class GuardedFetch {
   readonly #described = new Set<string>();
   readonly #streamed = new Set<string>();
   readonly #locations = new Map<string, URL>();
-  /** When the last byte of any body came, ms. */
-  lastByteAt = Date.now();
   /** Bytes received by this process. */
   bytesReceived = 0;
   /** Why the latest attempt failed, in words. */
@@ -123,11 +121,11 @@ export class GuardedFetch {
   /** As `fetch`, but does not wait for the first line of the answer longer than for a byte of a body. */
   async #answer(url: URL, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(new Error('the server did not answer')), this.options.stallMs);
+    const heard = afterSilence(this.options.stallMs, () => silence.abort(new Error('the server did not answer')));
     try {
       return await globalFetch(url, { ...init, signal: AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])]) });
     } finally {
-      clearTimeout(timer);
+      heard();
     }
   }
 
@@ -191,7 +189,7 @@ export class GuardedFetch {
       throw new Error('the server sent another part of the file than was asked for');
     }
     this.#checkEtag(response, file);
-    return this.#measured(response, end - start + 1);
+    return this.#measured(response, end - start + 1, signal);
   }
 
   async #whole(file: RemoteFile, signal: AbortSignal): Promise<Response> {
@@ -205,7 +203,7 @@ export class GuardedFetch {
     }
     this.#checkEtag(response, file);
     this.#streamed.add(file.url);
-    return this.#measured(response, file.size);
+    return this.#measured(response, file.size, signal);
   }
 
   #checkEtag(response: Response, file: RemoteFile): void {
@@ -226,16 +224,27 @@ export class GuardedFetch {
     return response;
   }
 
-  /** Passes the body on; breaks it when it is shorter or longer than agreed, or stands still. */
-  #measured(response: Response, expected: number): Response {
+  /**
+   * Passes the body on; breaks it when it is shorter or longer than agreed, or stands still. An abort breaks it within
+   * the same call, as it does fetch's own bodies: the library takes one more piece read after its own abort for the end
+   * of a part that another connection is still fetching, and leaves that part unwritten.
+   */
+  #measured(response: Response, expected: number, signal: AbortSignal): Response {
     const { stallMs } = this.options;
     const reader = response.body!.getReader();
     let received = 0;
     const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const abort = (): void => controller.error(signal.reason);
+        signal.addEventListener('abort', abort, { once: true });
+        if (signal.aborted) {
+          abort();
+        }
+      },
       pull: async (controller) => {
-        let timer: NodeJS.Timeout | undefined;
+        let heard = (): void => undefined;
         const stalled = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Error('the server stopped sending')), stallMs);
+          heard = afterSilence(stallMs, () => reject(new Error('the server stopped sending')));
         });
         try {
           const { done, value } = await Promise.race([reader.read(), stalled]);
@@ -250,15 +259,16 @@ export class GuardedFetch {
           if (received > expected) {
             throw new Error('the server sent more than was asked for');
           }
-          this.lastByteAt = Date.now();
           this.bytesReceived += value.byteLength;
           controller.enqueue(value);
         } catch (error) {
-          this.lastProblem = error instanceof Error ? error.message : String(error);
+          if (!signal.aborted) {
+            this.lastProblem = error instanceof Error ? error.message : String(error);
+          }
           void reader.cancel().catch(() => undefined);
           controller.error(error);
         } finally {
-          clearTimeout(timer);
+          heard();
         }
       },
       cancel: (reason) => reader.cancel(reason),
@@ -270,6 +280,21 @@ export class GuardedFetch {
     this.options.onFatal(error);
     return error;
   }
+}
+
+/**
+ * Calls `onSilence` unless what it gives back is called within so many ms. A process that was stopped, or whose machine
+ * slept, finds its timers due before it has looked at what came meanwhile: that is read first.
+ */
+function afterSilence(ms: number, onSilence: () => void): () => void {
+  let soon: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    soon = setImmediate(onSilence);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(soon);
+  };
 }
 
 /** Taken before anyone replaces it. */

@@ -28,8 +28,10 @@ export class DownloadJobRun {
   #received = 0;
   #plan: DownloadPlan | undefined;
   #resumed = false;
-  /** The most that had arrived, and since when. */
-  #furthest = { bytes: 0, at: 0 };
+  /** How long nothing came, ms. Counted in rounds of housekeeping: while the machine sleeps no time passes. */
+  readonly #quiet = new Standstill();
+  /** How long the download got no further, ms. */
+  readonly #stuck = new Standstill();
 
   constructor(
     private readonly job: DownloadJob,
@@ -127,7 +129,8 @@ export class DownloadJobRun {
     }
     const [modelUri] = plan.files.map((file) => guard.expect(file));
     globalThis.fetch = guard.fetch;
-    this.#furthest = { bytes: this.#received, at: Date.now() };
+    this.#quiet.begin(guard.bytesReceived);
+    this.#stuck.begin(this.#received);
     const { createModelDownloader } = await import('node-llama-cpp');
     const speed = new SpeedMeter();
     let downloadedSize = (): number => this.#received;
@@ -172,8 +175,9 @@ export class DownloadJobRun {
     } finally {
       timers.forEach((timer) => clearInterval(timer));
       this.#fatal = undefined;
-      guard.close();
+      // In this order: a connection that ends before the library is closed looks to it like a part that has arrived.
       await this.#closeLibrary();
+      guard.close();
     }
   }
 
@@ -198,12 +202,10 @@ export class DownloadJobRun {
     await this.#saveState();
     await checkRoom(this.#unfinished.folder, 0, Math.min(this.job.minimumFreeBytes ?? defaultSpareBytes, 32 * 1024 * 1024));
     const patience = this.job.patienceMs ?? 120_000;
-    if (this.#received > this.#furthest.bytes) {
-      this.#furthest = { bytes: this.#received, at: Date.now() };
-    }
+    const quietMs = this.#quiet.look(this.#guard.bytesReceived);
     // Bytes may come without getting anywhere: the library begins a chunk of 5 MiB anew after each break.
-    const stuck = Date.now() - this.#furthest.at > patience * standstillFactor;
-    if (this.#cancelLibrary !== undefined && (stuck || Date.now() - this.#guard.lastByteAt > patience)) {
+    const stuckMs = this.#stuck.look(this.#received);
+    if (this.#cancelLibrary !== undefined && (stuckMs > patience * standstillFactor || quietMs > patience)) {
       throw asDownloadError(new Error(this.#guard.lastProblem ?? 'nothing arrived'), this.#guard);
     }
   }
@@ -343,6 +345,24 @@ function asDownloadError(error: unknown, guard: GuardedFetch): JanError {
     cause: error,
     details: { reason },
   });
+}
+
+/** For how many rounds of housekeeping a count did not grow. */
+class Standstill {
+  #most = 0;
+  #rounds = 0;
+
+  begin(count: number): void {
+    this.#most = count;
+    this.#rounds = 0;
+  }
+
+  /** Once a round. @returns ms */
+  look(count: number): number {
+    this.#rounds = count > this.#most ? 0 : this.#rounds + 1;
+    this.#most = Math.max(this.#most, count);
+    return this.#rounds * housekeepingMs;
+  }
 }
 
 /** Bytes per second over the last three seconds or so. */

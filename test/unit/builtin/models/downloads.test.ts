@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import { onceEvent } from '../../../../src/common/events';
 import { sha256Of } from '../../../fixtures/huggingFace/huggingFaceServer';
+import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 import { buildGguf, buildLanguageModel, kv } from '../../common/gguf/ggufBuilder';
 import { big, bigBytes, completed, DownloadBench, failed, fails, fileName, megabyte, repository, tiny, tinyBytes, type Window } from './downloadBench';
 
@@ -78,6 +79,33 @@ describe('downloads', function () {
     assert.ok(rate >= 3 && rate <= 11, `${rate} a second`);
     const received = downloads.map(({ receivedBytes }) => receivedBytes);
     assert.deepEqual(received, [...received].sort((a, b) => a - b));
+  });
+
+  it('joins what a fast and a slow connection fetch: the one that meets the other leaves its part alone', async () => {
+    const lastPart = 4 * 5 * megabyte;
+    bench.hub.faults = { bytesPerSecond: 2.5 * megabyte, slowFrom: lastPart };
+    const { api, reaches } = bench.open();
+    await api.models.downloadModel(big);
+    const end = await reaches((download) => completed(download) || failed(download));
+    assert.equal(end.error, undefined);
+    assert.deepEqual(await bench.installed('big.gguf'), bigBytes);
+    assert.ok(bench.hub.requests.some(({ range }) => range?.startsWith(`bytes=${lastPart}-`) === true), 'the last part had a connection of its own');
+  });
+
+  it('asks for nothing twice when it was frozen for longer than a server may be silent', async function () {
+    skipOnWindows(this, 'no process is stopped by a signal there');
+    bench.hub.faults = { bytesPerSecond: 1.5 * megabyte };
+    const { api, reaches } = bench.open();
+    const { id } = await api.models.downloadModel(big);
+    await reaches(({ receivedBytes }) => receivedBytes > 2 * megabyte);
+    const pid = await bench.downloaderPid(id);
+    process.kill(pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    process.kill(pid, 'SIGCONT');
+    await reaches(completed);
+    assert.deepEqual(await bench.installed('big.gguf'), bigBytes);
+    const ranges = bench.hub.requests.flatMap(({ host, range }) => (host === 'storage' && range !== undefined ? [range.split('-')[0]] : []));
+    assert.deepEqual(ranges, [...new Set(ranges)]);
   });
 
   it('pauses, survives the window, and resumes without fetching everything again', async () => {
