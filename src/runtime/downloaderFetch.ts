@@ -5,6 +5,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { startAwakeTimer, type AwakeTimer } from '../common/awakeTimer';
 import { JanError } from '../common/errors';
 import { isAllowedUrl, isLoopbackHost } from '../protocol/downloadProtocol';
 
@@ -121,11 +122,11 @@ export class GuardedFetch {
   /** As `fetch`, but does not wait for the first line of the answer longer than for a byte of a body. */
   async #answer(url: URL, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
     const silence = new AbortController();
-    const heard = afterSilence(this.options.stallMs, () => silence.abort(new Error('the server did not answer')));
+    const silent = startAwakeTimer(this.options.stallMs, () => silence.abort(new Error('the server did not answer')));
     try {
       return await globalFetch(url, { ...init, signal: AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])]) });
     } finally {
-      heard();
+      silent.dispose();
     }
   }
 
@@ -242,9 +243,9 @@ export class GuardedFetch {
         }
       },
       pull: async (controller) => {
-        let heard = (): void => undefined;
+        let silent: AwakeTimer | undefined;
         const stalled = new Promise<never>((_, reject) => {
-          heard = afterSilence(stallMs, () => reject(new Error('the server stopped sending')));
+          silent = startAwakeTimer(stallMs, () => reject(new Error('the server stopped sending')));
         });
         try {
           const { done, value } = await Promise.race([reader.read(), stalled]);
@@ -268,7 +269,7 @@ export class GuardedFetch {
           void reader.cancel().catch(() => undefined);
           controller.error(error);
         } finally {
-          heard();
+          silent?.dispose();
         }
       },
       cancel: (reason) => reader.cancel(reason),
@@ -280,21 +281,6 @@ export class GuardedFetch {
     this.options.onFatal(error);
     return error;
   }
-}
-
-/**
- * Calls `onSilence` unless what it gives back is called within so many ms. A process that was stopped, or whose machine
- * slept, finds its timers due before it has looked at what came meanwhile: that is read first.
- */
-function afterSilence(ms: number, onSilence: () => void): () => void {
-  let soon: NodeJS.Immediate | undefined;
-  const timer = setTimeout(() => {
-    soon = setImmediate(onSilence);
-  }, ms);
-  return () => {
-    clearTimeout(timer);
-    clearImmediate(soon);
-  };
 }
 
 /** Taken before anyone replaces it. */
