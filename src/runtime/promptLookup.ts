@@ -9,6 +9,8 @@ const leastMatch = 3;
 const leastMatchNearby = 2;
 /** How far after the place where an edit differs its text is looked for again, tokens. */
 const nearby = 48;
+/** So near, one equal token is enough: a word replaced by another is the commonest edit. */
+const veryNear = 8;
 const tableBits = 15;
 /** Lengths of guesses to choose from: with the token before, steps whose sizes are even. */
 const lengths = [1, 2, 3, 5, 7, 11, 15, 23, 31] as const;
@@ -130,7 +132,7 @@ export class PromptLookup<T extends number> {
     }
     const last = Math.min(this.#left + nearby, this.#tokens.length - 1);
     for (let place = this.#left + 1; place <= last; place++) {
-      if (this.#matches(place, leastMatchNearby)) {
+      if (this.#matches(place, place - this.#left <= veryNear ? 1 : leastMatchNearby)) {
         return place;
       }
     }

@@ -43,6 +43,13 @@ describe('prompt lookup', () => {
     assert.ok(time < 80, `as long as ${time} steps of one token`);
   });
 
+  it('goes on right after a word that was replaced by another', () => {
+    const edited = text.map((token, index) => (index % 10 === 9 ? 5000 + index : token));
+    const { steps } = decode(text, edited, readingWeights);
+    // Two for each stretch of ten: up to the new word, and one token to find back by.
+    assert.ok(steps <= 65, `${steps} steps`);
+  });
+
   it('guesses next to nothing where nothing repeats', () => {
     const answer = Array.from({ length: 500 }, (_, index) => 5000 + index);
     assert.deepEqual(decode(text, answer), { steps: 500, wrong: 0, time: 0 });
