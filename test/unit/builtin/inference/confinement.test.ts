@@ -62,7 +62,7 @@ describe('what confines child processes', function () {
   it('the engine has an environment of the few variables that are allowed, and no secret', async () => {
     const pid = await startEngine();
     const environment = await environmentOf(pid);
-    const allowed = /^(PATH|HOME|USER|LOGNAME|LANG|LC_ALL|LC_CTYPE|TZ|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|XDG_DATA_DIRS|CUDA_\w+|HIP_VISIBLE_DEVICES|VK_\w+|GGML_VK_VISIBLE_DEVICES|MALLOC_\w+|ELECTRON_RUN_AS_NODE)$/;
+    const allowed = /^(PATH|HOME|USER|LOGNAME|LANG|LC_ALL|LC_CTYPE|TZ|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|XDG_DATA_DIRS|CUDA_\w+|HIP_VISIBLE_DEVICES|VK_\w+|GGML_VK_VISIBLE_DEVICES|MALLOC_\w+|UV_THREADPOOL_SIZE|ELECTRON_RUN_AS_NODE)$/;
     assert.deepEqual([...environment.keys()].filter((name) => !allowed.test(name)), []);
     assert.equal(environment.get('PATH'), process.env['PATH']);
     assert.ok(![...environment.values()].some((value) => value.includes(secret)));
