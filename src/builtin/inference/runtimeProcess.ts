@@ -50,7 +50,7 @@ const youngMemory = 8;
 /**
  * Two threads for native work: a step and the drawing of its token take turns, so each has a thread of its own that stays
  * where it ran. With Node's four, the system wakes one in four on the core where JavaScript runs, and one of the two waits
- * there for up to 4 ms (drawn → client, 99th percentile: 6 ms with four, 3 ms with two). Loads take one: they come one by one.
+ * there for up to 4 ms (drawn → client, 99th percentile: 8 ms with four, 4 ms with two). Loads take one: they come one by one.
  */
 const threadPool = { UV_THREADPOOL_SIZE: '2' };
 
