@@ -9,6 +9,7 @@ import { ChunkSender } from './chunkSender';
 import { DeferredText } from './deferredText';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
+import { keptForWholeTiles, PromptPieces, type PieceTimes } from './promptPieces';
 import type { Guesser } from './speculation';
 import { chooseTokens, type ChosenToken, type TokenChoiceOptions } from './tokenChoice';
 import type { Detokenize } from './tokenText';
@@ -18,6 +19,8 @@ export interface Generation {
   readonly detokenize: Detokenize<Token>;
   readonly contextLength: number;
   readonly batchSize: number;
+  /** No layer of the model is on a graphics card. */
+  readonly onProcessor: boolean;
   readonly batching: Pick<Batching, 'enter' | 'answering'>;
   /** Of the sequence in its context. */
   readonly sequenceIndex: number;
@@ -36,14 +39,13 @@ export interface Generation {
   readonly started: number;
 }
 
-/** A piece of the prompt is made about as large as is read in this time, so that cancelling never waits longer, ms. */
-const pieceMs = 200;
+/** What a piece of the prompt should take: whoever cancels waits for it. */
+const pieceTimes: PieceTimes = { wanted: 200, longest: 1000 };
 /** The same while others' answers are written, whose next tokens come with it. */
-const pieceMsAmongOthers = 60;
-const smallestPiece = 16;
+const pieceTimesAmongOthers: PieceTimes = { wanted: 60, longest: 500 };
 
 export async function generateAnswer(generation: Generation): Promise<GenerationResult> {
-  const cachedTokens = await reusePrefix(generation.sequence, generation.prompt.tokens);
+  const cachedTokens = await reusePrefix(generation);
   const place = generation.batching.enter(generation.sequenceIndex);
   try {
     return await generate(generation, cachedTokens, place);
@@ -178,8 +180,9 @@ function grammarGate({ grammar, tools }: Generation, answer: AnswerText<Token>):
 }
 
 /** Forgets what differs from the prompt; at least the prompt's last token is left to read. */
-async function reusePrefix(sequence: LlamaContextSequence, tokens: Token[]): Promise<number> {
-  const shared = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+async function reusePrefix({ sequence, prompt: { tokens }, onProcessor }: Generation): Promise<number> {
+  const known = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+  const shared = onProcessor && !sequence.needsCheckpoints ? keptForWholeTiles(known, tokens.length) : known;
   if (shared < sequence.nextTokenIndex) {
     await sequence.eraseContextTokenRanges([{ start: shared, end: sequence.nextTokenIndex }]);
   }
@@ -190,18 +193,22 @@ async function reusePrefix(sequence: LlamaContextSequence, tokens: Token[]): Pro
 /** Reads all but the last piece of the prompt; returns that piece, or undefined when cancelled. */
 async function readPrompt({ sequence, batchSize, batching, prompt, listener, signal }: Generation, from: number, place: Place, tellRead: (processed: number) => void): Promise<Token[] | undefined> {
   let at = from;
-  let size = Math.min(batchSize, 64);
-  while (prompt.tokens.length - at > size) {
+  const pieces = new PromptPieces(batchSize);
+  for (;;) {
     if (signal.aborted) {
       return undefined;
+    }
+    const isAmongOthers = batching.answering > 1;
+    const left = prompt.tokens.length - at;
+    const size = pieces.next(left, isAmongOthers ? pieceTimesAmongOthers : pieceTimes, isAmongOthers);
+    if (size >= left) {
+      break;
     }
     await place.turn();
     const began = performance.now();
     await sequence.evaluateWithoutGeneratingNewTokens(prompt.tokens.slice(at, at + size), { evaluationPriority: place.priority });
-    const tookMs = Math.max(0.1, performance.now() - began);
+    pieces.took(size, performance.now() - began);
     at += size;
-    const wantedMs = batching.answering > 1 ? pieceMsAmongOthers : pieceMs;
-    size = Math.max(smallestPiece, Math.min(batchSize, Math.round((size * wantedMs) / tookMs)));
     listener.onProgress(prompt.tokens.length, at);
     tellRead(at);
   }

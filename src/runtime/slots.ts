@@ -4,7 +4,7 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import { chooseSlot } from './slotScheduler';
-import type { KeptState, StateCache } from './stateCache';
+import { worthKeeping, type KeptState, type StateCache } from './stateCache';
 
 export interface Slot {
   /** Of the sequence in its context. */
@@ -17,9 +17,6 @@ export interface Slot {
 interface Waiting {
   start(): void;
 }
-
-/** Fewer tokens than this are read again sooner than they are kept and copied. */
-const worthKeeping = 128;
 
 export class Slots {
   readonly #slots: Slot[];

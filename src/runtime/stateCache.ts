@@ -17,7 +17,7 @@ import type { Logger } from '../common/log';
 import { freeMemory } from './freeMemory';
 
 /** Part of LlamaContextSequence. */
-export type StatefulSequence = Pick<LlamaContextSequence, 'contextTokens' | 'saveStateToFile' | 'loadStateFromFile'>;
+export type StatefulSequence = Pick<LlamaContextSequence, 'contextTokens' | 'needsCheckpoints' | 'saveStateToFile' | 'loadStateFromFile'>;
 
 export interface KeptState {
   readonly tokens: readonly Token[];
@@ -41,6 +41,8 @@ export interface StateCacheOptions {
 
 const folderPrefix = 'jan-states-';
 const largestBudget = 8 * 1024 ** 3;
+/** Fewer tokens than this are read again sooner than they are kept and copied. */
+export const worthKeeping = 128;
 /** Memory that is left to others, bytes. */
 const margin = 512 * 1024 ** 2;
 
@@ -71,8 +73,8 @@ export class StateCache {
   }
 
   /**
-   * Keeps what the sequence knows. States of the same owner that are its beginnings are dropped, and the ones unused
-   * for longest while there is no room. Never rejects: what cannot be kept is read again, that is all.
+   * Keeps what the sequence knows. States of the same owner that hold next to nothing else are dropped, and the ones
+   * unused for longest while there is no room. Never rejects: what cannot be kept is read again, that is all.
    * @returns the state, or undefined when it could not be kept
    */
   async keep(owner: object, sequence: StatefulSequence): Promise<KeptState | undefined> {
@@ -84,6 +86,12 @@ export class StateCache {
     let target: string | undefined;
     try {
       const folder = await this.#open();
+      // Before the file is written: its memory is taken again at once, which costs less than memory that has to be found.
+      for (const other of [...this.#entries]) {
+        if (other.owner === owner && other.tokens.length - shared(other.tokens, tokens) < (sequence.needsCheckpoints ? 1 : worthKeeping)) {
+          await this.#drop(other);
+        }
+      }
       if (!(await this.#makeRoom(folder, tokens.length * (this.#bytesPerToken.get(owner) ?? 0)))) {
         return undefined;
       }
@@ -101,11 +109,6 @@ export class StateCache {
       };
       if (file !== undefined) {
         await rm(target);
-      }
-      for (const other of [...this.#entries]) {
-        if (other.owner === owner && shared(other.tokens, tokens) === other.tokens.length) {
-          await this.#drop(other);
-        }
       }
       this.#entries.add(entry);
       // The first of an owner was written without knowing how large it would become.
@@ -133,12 +136,19 @@ export class StateCache {
         best = { state, sharedPrefix };
       }
     }
+    if (best !== undefined) {
+      // It is about to be used: what is kept before that should not take its place.
+      best.state.lastUsed = ++this.#uses;
+    }
     return best;
   }
 
-  /** Copies a kept state into the sequence, in place of what it held. @returns false when that failed and it is empty */
+  /** Copies a kept state into the sequence, in place of what it held. @returns false when that failed or it was dropped */
   async restore(state: KeptState, sequence: StatefulSequence): Promise<boolean> {
     const entry = state as Entry;
+    if (!this.#entries.has(entry)) {
+      return false;
+    }
     entry.lastUsed = ++this.#uses;
     try {
       await sequence.loadStateFromFile(entry.path, { acceptRisk: true });

@@ -13,7 +13,10 @@ const tokensOf = (text: string): Token[] => [...text].map((letter) => letter.cod
 class TextSequence implements StatefulSequence {
   saves = 0;
 
-  constructor(public text = '') {}
+  constructor(
+    public text = '',
+    readonly needsCheckpoints = false,
+  ) {}
 
   get contextTokens(): Token[] {
     return tokensOf(this.text);
@@ -74,6 +77,42 @@ describe('state cache', () => {
     assert.equal(sequence.saves, 1);
     await cache.keep(owner, new TextSequence('Hello, and more'));
     assert.equal(cache.size, 'Hello, and more'.length);
+  });
+
+  it('drops a state that holds next to nothing else before it writes the new one', async () => {
+    const [text, other] = ['x'.repeat(300), 'y'.repeat(200)];
+    await cache.keep(owner, new TextSequence(`${text}asked once`));
+    await cache.keep(owner, new TextSequence(`${text}${other}`));
+    assert.equal(cache.size, 500, 'a few tokens are soon read again');
+    await cache.keep(owner, new TextSequence(`${text} and now`));
+    assert.equal(cache.size, 808, 'two hundred are not');
+    const sequence = new TextSequence(`${text} and now for something else`);
+    const save = sequence.saveStateToFile.bind(sequence);
+    let sizeWhileWriting: number | undefined;
+    sequence.saveStateToFile = (file) => {
+      sizeWhileWriting = cache.size;
+      return save(file);
+    };
+    await cache.keep(owner, sequence);
+    assert.equal(sizeWhileWriting, 500, 'its memory is free again when the new one needs some');
+  });
+
+  it('keeps the states of a recurrent model that differ in their last tokens: each serves only as a whole', async () => {
+    await cache.keep(owner, new TextSequence('xxxx1', true));
+    await cache.keep(owner, new TextSequence('xxxx2', true));
+    assert.equal(cache.size, 10);
+  });
+
+  it('does not drop the state that was just looked up to make room for another, and restores none that is gone', async () => {
+    await cache.keep(owner, new TextSequence('a'.repeat(400)));
+    await cache.keep(owner, new TextSequence('b'.repeat(400)));
+    const found = find('a'.repeat(500))!;
+    await cache.keep(owner, new TextSequence('c'.repeat(400)));
+    const sequence = new TextSequence();
+    assert.equal(await cache.restore(found.state, sequence), true);
+    assert.equal(sequence.text, 'a'.repeat(400));
+    await cache.forget(owner);
+    assert.equal(await cache.restore(found.state, new TextSequence()), false);
   });
 
   it('stays within its budget: what was unused for longest goes', async () => {
