@@ -12,7 +12,8 @@ export const row: BenchRow = {
   id: 'ttft-cold',
   title: 'Time to first token of a prompt of 3,000 tokens through the HTTP endpoint ÷ node-llama-cpp alone in batches of 512, 200 MB model',
   unit: 'ms',
-  goal: { text: '≤ 1.1', isMet: (ratio) => ratio <= 1.1 },
+  // Pieces end within 0.4 s, for whoever cancels; batches of 512 take up to 3 s and are read 4 to 8 % faster.
+  goal: { text: '≤ 1.15', isMet: (ratio) => ratio <= 1.15 },
   async measure() {
     const modelPath = await testModelPath('mid');
     const endpoint = await openEndpoint(modelPath);

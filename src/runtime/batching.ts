@@ -22,6 +22,8 @@ export interface Place {
 export class Batching {
   readonly cost = new BatchCost();
   readonly #places = new Set<object>();
+  /** Those whose prompt is read. */
+  readonly #writing = new Set<object>();
   #arrived: (() => void)[] = [];
   #step: { readonly tokens: number; readonly began: number } | undefined;
 
@@ -36,6 +38,11 @@ export class Batching {
     return this.#places.size;
   }
 
+  /** Answers of which a token was drawn: they take one more in each step, others read what they have. */
+  get writing(): number {
+    return this.#writing.size;
+  }
+
   /** What a guess of an answer costs: among others it would be a step of its own, so there it is of no use. */
   readonly costOfGuess: StepCost = (tokens) => (this.answering > 1 ? undefined : this.cost.of(tokens));
 
@@ -44,9 +51,13 @@ export class Batching {
     const place: Place = {
       priority: Math.min(index + 1, 5) as EvaluationPriority,
       turn: () => this.#turn(),
-      drawn: () => this.#stepEnded(),
+      drawn: () => {
+        this.#writing.add(place);
+        this.#stepEnded();
+      },
       leave: () => {
         this.#places.delete(place);
+        this.#writing.delete(place);
         if (this.#places.size === 0) {
           // Nobody is left to say when a step that was begun ended.
           this.#step = undefined;

@@ -51,7 +51,7 @@ export class PromptPieces {
 
   /**
    * @param left tokens still to be read, the last of which is left to the caller's draw
-   * @param isAmongOthers llama.cpp computes one token of each answer together, and then what is left of this one
+   * @param isAmongOthers others write: llama.cpp computes one token of each together, and then what is left of this one
    */
   next(left: number, { wanted, longest }: PieceTimes, isAmongOthers: boolean): number {
     if (this.batchSize <= tile) {

@@ -39,6 +39,18 @@ describe('answers in one step', () => {
     await again;
   });
 
+  it('count as writing from their first token on: those whose prompts are read leave each other whole tiles', () => {
+    const batching = new Batching();
+    const [reader, writer] = [batching.enter(0), batching.enter(1)];
+    assert.equal(batching.writing, 0);
+    writer.drawn();
+    writer.drawn();
+    assert.equal(batching.writing, 1);
+    reader.leave();
+    writer.leave();
+    assert.equal(batching.writing, 0);
+  });
+
   it('are computed together', () => {
     const { step } = createBatching((tokens) => 10 + tokens);
     step(item(1));
