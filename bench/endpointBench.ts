@@ -151,9 +151,12 @@ export interface RawBench {
   dispose(): Promise<void>;
 }
 
-/** node-llama-cpp alone: `sequence.evaluate`, as many threads as the runtime takes, a context of the same length. */
-export async function openRaw(modelPath: string): Promise<RawBench> {
-  const child = spawn(process.execPath, [path.resolve('bench/rawLlama.mjs'), modelPath], {
+/**
+ * node-llama-cpp alone: `sequence.evaluate`, as many threads as the runtime takes, a context of the same length.
+ * @param attention default: as the runtime computes it
+ */
+export async function openRaw(modelPath: string, attention: 'same' | 'flash' = 'same'): Promise<RawBench> {
+  const child = spawn(process.execPath, [path.resolve('bench/rawLlama.mjs'), modelPath, attention], {
     stdio: ['pipe', 'pipe', 'inherit'],
     // As the runtime: a session of its own.
     detached: true,

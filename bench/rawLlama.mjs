@@ -1,5 +1,5 @@
 // node-llama-cpp alone, in a process of its own as the runtime is (same session rules, so that the system's scheduler
-// treats both alike). Usage: node rawLlama.mjs <model.gguf>; then one JSON line {content, tokens} per question on
+// treats both alike). Usage: node rawLlama.mjs <model.gguf> <same|flash>; then one JSON line {content, tokens} per question on
 // stdin, answered by {text, totalMs, gaps} on stdout.
 // Must not know: the product.
 
@@ -15,7 +15,9 @@ const llama = await getLlama({
 });
 const model = await llama.loadModel({ modelPath: process.argv[2] });
 const contextSize = Math.min(8192, model.trainContextSize);
-const context = await model.createContext({ contextSize, sequences: 1, threads, batchSize: 512 });
+// Attention as the product computes it on a processor (src/runtime/attention.ts), so that rows compare the same arithmetic.
+const flashAttention = process.argv[3] === 'flash' || model.gpuLayers > 0 ? 'auto' : false;
+const context = await model.createContext({ contextSize, sequences: 1, threads, batchSize: flashAttention === false ? 128 : 512, flashAttention });
 const sequence = context.getSequence();
 process.stdout.write('{"ready":true}\n');
 

@@ -34,7 +34,7 @@ export const row: BenchRow = {
     const threads = `${Math.max(1, os.availableParallelism() - 1)}`;
     const child = spawn(
       server,
-      ['-m', modelPath, '--port', `${port}`, '--host', '127.0.0.1', '-t', threads, '-tb', threads, '-b', '512', '-ub', '512', '-c', '8192', '-np', '2', '-fa', 'off', '--no-webui'],
+      ['-m', modelPath, '--port', `${port}`, '--host', '127.0.0.1', '-t', threads, '-tb', threads, '-b', '128', '-ub', '128', '-c', '8192', '-np', '2', '-fa', 'off', '--no-webui'],
       { stdio: 'ignore', detached: true },
     );
     const endpoint = await openEndpoint(modelPath);

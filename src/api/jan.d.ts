@@ -921,11 +921,14 @@ export interface ModelLoadOptions {
   readonly contextLength?: number;
   /** Layers on the graphics card; default `'auto'`: as many as fit its free memory with a margin. */
   readonly gpuLayers?: number | 'auto' | 'max';
-  /** Tokens a batch; default 512. */
+  /** Tokens a batch; default 512, and 128 where attention is computed without `flashAttention`. */
   readonly batchSize?: number;
   /** Default: all cores but one. While other programs keep cores busy, fewer are used. */
   readonly threads?: number;
-  /** Default `'auto'`: when the backend and the model can. */
+  /**
+   * Default `'auto'`: where layers are on a graphics card or the context is long. On a processor it reads new long prompts
+   * faster, and what follows in long conversations more slowly.
+   */
   readonly flashAttention?: boolean | 'auto';
   /** LoRA adapters on top of the weights; at most 8. Default: none. */
   readonly loraAdapters?: readonly LoraAdapter[];

@@ -19,8 +19,8 @@ export interface Generation {
   readonly detokenize: Detokenize<Token>;
   readonly contextLength: number;
   readonly batchSize: number;
-  /** No layer of the model is on a graphics card. */
-  readonly onProcessor: boolean;
+  /** Attention is computed in tiles, which are better whole (promptPieces.ts). */
+  readonly hasTiles: boolean;
   readonly batching: Pick<Batching, 'enter' | 'writing'>;
   /** Of the sequence in its context. */
   readonly sequenceIndex: number;
@@ -180,9 +180,9 @@ function grammarGate({ grammar, tools }: Generation, answer: AnswerText<Token>):
 }
 
 /** Forgets what differs from the prompt; at least the prompt's last token is left to read. */
-async function reusePrefix({ sequence, prompt: { tokens }, onProcessor }: Generation): Promise<number> {
+async function reusePrefix({ sequence, prompt: { tokens }, hasTiles }: Generation): Promise<number> {
   const known = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
-  const shared = onProcessor && !sequence.needsCheckpoints ? keptForWholeTiles(known, tokens.length) : known;
+  const shared = hasTiles && !sequence.needsCheckpoints ? keptForWholeTiles(known, tokens.length) : known;
   if (shared < sequence.nextTokenIndex) {
     await sequence.eraseContextTokenRanges([{ start: shared, end: sequence.nextTokenIndex }]);
   }

@@ -176,7 +176,7 @@ export class LoadedModel {
       detokenize: harmony !== undefined || tools?.special === true ? this.#detokenizeAll : this.#detokenize,
       contextLength: this.contextLength,
       batchSize: this.parts.context.batchSize,
-      onProcessor: this.parts.model.gpuLayers === 0,
+      hasTiles: this.parts.model.gpuLayers === 0 && this.parts.context.flashAttention !== false,
       batching: this.parts.batching,
       sequenceIndex: slot.index,
       // What was guessed wrong must be forgotten, which costs such models more than guessing gains.

@@ -4,6 +4,7 @@
 import process from 'node:process';
 import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import type { Logger } from '../common/log';
+import { chooseAttention } from './attention';
 import { Batching } from './batching';
 import { DraftModel } from './draftModel';
 import { EncoderModel } from './encoderModel';
@@ -84,8 +85,7 @@ async function createContext({ library, entry, need, log }: OpenModelOptions, mo
   const options = {
     contextSize,
     threads: params.threads ?? library.threads,
-    batchSize: Math.min(params.batchSize ?? 512, contextSize),
-    ...(params.flashAttention === undefined ? {} : { flashAttention: params.flashAttention }),
+    ...chooseAttention(params, { gpuLayers: model.gpuLayers, contextLength: contextSize, headCount: entry.header.headCount }),
     ...(adapters.length === 0 ? {} : { lora: { adapters } }),
     batching: {
       itemPrioritizationStrategy: batching.choose,

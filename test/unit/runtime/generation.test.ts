@@ -76,7 +76,7 @@ async function run({ prompt = 'Hi', sequence, params = {}, signal, contextLength
     detokenize: (tokens) => String.fromCodePoint(...tokens),
     contextLength,
     batchSize: 512,
-    onProcessor: true,
+    hasTiles: true,
     batching: new Batching(),
     sequenceIndex: 0,
     prompt: {
