@@ -31,8 +31,8 @@ export interface StreamedAnswer {
 export type AskedMessages = string | readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[];
 
 export interface EndpointBench {
-  /** Greedy, streamed. */
-  ask(content: AskedMessages, maxTokens: number): Promise<StreamedAnswer>;
+  /** Greedy, streamed. @param more fields of the request */
+  ask(content: AskedMessages, maxTokens: number, more?: Readonly<Record<string, unknown>>): Promise<StreamedAnswer>;
   /** The core behind the endpoint. */
   readonly api: JanApi;
   dispose(): Promise<void>;
@@ -65,7 +65,7 @@ export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
   const { url, token } = await api.inference.inferenceUrl();
   return {
     api,
-    ask: (content, maxTokens) => streamAnswer(url, token, content, maxTokens),
+    ask: (content, maxTokens, more) => streamAnswer(url, token, content, maxTokens, more),
     async dispose() {
       gateway.dispose();
       inference.dispose();
@@ -76,7 +76,7 @@ export async function openEndpoint(modelPath: string): Promise<EndpointBench> {
 }
 
 /** @param url ends with /v1 */
-export async function streamAnswer(url: string, token: string, content: AskedMessages, maxTokens: number): Promise<StreamedAnswer> {
+export async function streamAnswer(url: string, token: string, content: AskedMessages, maxTokens: number, more: Readonly<Record<string, unknown>> = {}): Promise<StreamedAnswer> {
   const began = performance.now();
   const response = await post(`${url}/chat/completions`, token, {
     model: modelId,
@@ -85,6 +85,7 @@ export async function streamAnswer(url: string, token: string, content: AskedMes
     max_tokens: maxTokens,
     stream: true,
     stream_options: { include_usage: true },
+    ...more,
   });
   let firstTextMs = 0;
   const arrivals: number[] = [];

@@ -10,5 +10,5 @@ export const row: BenchRow = {
   title: 'Tokens per second through the HTTP endpoint ÷ node-llama-cpp alone, on a 200 MB model',
   unit: 'tokens/s',
   goal: { text: '≥ 0.995', isMet: (ratio) => ratio >= 0.995 },
-  measure: async () => measureThroughput({ modelPath: await testModelPath('mid'), tokens: 64, rounds: 15 }),
+  measure: async () => measureThroughput({ modelPath: await testModelPath('mid'), tokens: 64, rounds: 15, textsMayDiffer: true }),
 };

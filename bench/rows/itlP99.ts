@@ -8,10 +8,12 @@ import { shortQuestion } from '../longText';
 
 const rounds = 14;
 const tokens = 64;
+/** Too small to change a token, and enough that none are guessed: a step that checks guesses brings several at once. */
+const unguessed = { frequency_penalty: 1e-6 };
 
 export const row: BenchRow = {
   id: 'itl-p99',
-  title: 'Time between two tokens, 99th percentile, through the HTTP endpoint and of node-llama-cpp alone, 200 MB model',
+  title: 'Time between two tokens, 99th percentile, through the HTTP endpoint without guesses and of node-llama-cpp alone, 200 MB model',
   unit: 'ms',
   goal: { text: '≤ 2 ms more', isMet: (_ratio, { ours, reference }) => ours - reference <= 2 },
   async measure() {
@@ -23,7 +25,7 @@ export const row: BenchRow = {
       const reference: number[] = [];
       for (let round = 0; round <= rounds; round++) {
         const question = shortQuestion(round);
-        const { arrivals } = await endpoint.ask(question, tokens);
+        const { arrivals } = await endpoint.ask(question, tokens, unguessed);
         const { gaps } = await raw.ask(question, tokens);
         if (round > 0) {
           ours.push(...arrivals.slice(1).map((time, index) => time - arrivals[index]!));
