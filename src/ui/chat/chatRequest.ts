@@ -29,14 +29,9 @@ export function createChatRequest(
   }
   for (const { id, role, content: words } of path) {
     const content = [attached.get(id) ?? '', words].filter((text) => text !== '').join('\n\n');
-    if (content === '') {
-      continue;
-    }
-    // An answer that failed without a word leaves two questions in a row, which many chat templates refuse.
-    const last = messages.at(-1);
-    if (last !== undefined && last.role === role) {
-      messages[messages.length - 1] = { role, content: `${last.content}\n\n${content}` };
-    } else {
+    // An answer that failed without a word leaves two questions in a row. They stay two: one that was too long for the
+    // model is left out before the next, and templates that refuse two in a row get one (src/runtime/template).
+    if (content !== '') {
       messages.push({ role, content });
     }
   }

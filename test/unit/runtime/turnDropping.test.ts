@@ -24,6 +24,10 @@ describe('dropping turns', () => {
     assert.deepEqual(keepNewestTurns([...turns(3, 100), message('user', 1000)], 500), [6]);
   });
 
+  it('drops a question that was too long to be answered before the next one', () => {
+    assert.deepEqual(keepNewestTurns([message('user', 20), message('assistant', 20), message('user', 1000), message('user', 20)], 500), [3]);
+  });
+
   it('moves the cut rarely, so that the prefix in memory stays of use', () => {
     const cuts = new Set<number>();
     let changes = 0;

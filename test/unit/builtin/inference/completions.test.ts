@@ -180,6 +180,14 @@ describe('completions and tokens, by the real engine', function () {
     assert.equal(prompt, '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is this?<|im_end|>\n<|im_start|>assistant\n');
   });
 
+  it('answers the next question after one that was too long', async () => {
+    const tooLong = { role: 'user' as const, content: 'why '.repeat(6000) };
+    await assert.rejects(ask(harness.api, { messages: [tooLong], maxTokens: 5 }), { code: 'context-overflow' });
+    const { chunks, last } = await ask(harness.api, { messages: [tooLong, { role: 'user', content: 'Hello' }], maxTokens: 5 });
+    assert.equal(chunks[0]!.droppedMessages, 1);
+    assert.ok(last.usage!.promptTokens < 50, `${last.usage!.promptTokens}`);
+  });
+
   it('says with the first chunk how many messages were left out', async () => {
     const turn = (index: number) => [
       { role: 'user' as const, content: `Question ${index}: ${'why '.repeat(150)}` },

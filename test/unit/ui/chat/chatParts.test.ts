@@ -133,14 +133,15 @@ describe('MessageTree', () => {
 });
 
 describe('createChatRequest', () => {
-  it('puts instructions first, leaves out empty answers and joins what follows on itself', () => {
+  it('puts instructions first, leaves out empty answers, and leaves the questions before and after one apart', () => {
     const path = [message('a', null), message('b', 'a', { role: 'assistant', content: '' }), message('c', 'b')];
     assert.deepEqual(createChatRequest(path, 'm', {}, { systemPrompt: 'Be brief.', temperature: 0 }), {
       modelId: 'm',
       temperature: 0,
       messages: [
         { role: 'system', content: 'Be brief.' },
-        { role: 'user', content: 'a\n\nc' },
+        { role: 'user', content: 'a' },
+        { role: 'user', content: 'c' },
       ],
     });
     assert.deepEqual(createChatRequest([message('a', null)], undefined, { systemPrompt: 'Own.' }, { systemPrompt: 'Be brief.' }).messages[0], {
