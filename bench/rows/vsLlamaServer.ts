@@ -41,7 +41,10 @@ export const row: BenchRow = {
     try {
       const url = `http://127.0.0.1:${port}`;
       for (let attempt = 0; !(await fetch(`${url}/health`).then(({ ok }) => ok, () => false)); attempt++) {
-        if (attempt > 200 || child.exitCode !== null) {
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new BenchSkipped(`llama-server, as built here, ended while it loaded the model (${child.signalCode ?? `exit code ${child.exitCode}`})`);
+        }
+        if (attempt > 200) {
           throw new Error('llama-server did not start');
         }
         await delay(200);
