@@ -1,13 +1,14 @@
 // node-llama-cpp alone, in a process of its own as the runtime is (same session rules, so that the system's scheduler
 // treats both alike). Usage: node rawLlama.mjs <model.gguf> <same|flash>; then one JSON line {content, tokens} per question on
 // stdin, answered by {text, totalMs, gaps} on stdout.
-// Must not know: the product.
+// Must not know: the product, but for how it chooses attention.
 
 import os from 'node:os';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
+import { chooseAttention } from '../src/runtime/attention.ts';
 
 const threads = Math.max(1, os.availableParallelism() - 1);
 const llama = await getLlama({
@@ -15,9 +16,12 @@ const llama = await getLlama({
 });
 const model = await llama.loadModel({ modelPath: process.argv[2] });
 const contextSize = Math.min(8192, model.trainContextSize);
-// Attention as the product computes it on a processor (src/runtime/attention.ts), so that rows compare the same arithmetic.
-const flashAttention = process.argv[3] === 'flash' || model.gpuLayers > 0 ? 'auto' : false;
-const context = await model.createContext({ contextSize, sequences: 1, threads, batchSize: flashAttention === false ? 128 : 512, flashAttention });
+// Unless flash is asked for, attention as the product computes it, so that rows compare the same arithmetic.
+const { architecture } = model.fileInfo.metadata.general;
+const attention = chooseAttention(process.argv[3] === 'flash' ? { flashAttention: true } : {}, {
+  gpuLayers: model.gpuLayers, contextLength: contextSize, headCount: model.fileInfo.metadata[architecture].attention.head_count,
+});
+const context = await model.createContext({ contextSize, sequences: 1, threads, ...attention });
 const sequence = context.getSequence();
 process.stdout.write('{"ready":true}\n');
 

@@ -28,8 +28,9 @@ export const row: BenchRow = {
         const text = longText(round, 3000);
         const askOurs = async (): Promise<unknown> => ours.push((await endpoint.ask(text, 1)).firstTextMs);
         const askRaw = async (): Promise<unknown> => reference.push((await raw.ask(text, 1)).totalMs);
-        await (round % 2 === 0 ? askOurs() : askRaw());
-        await (round % 2 === 0 ? askRaw() : askOurs());
+        for (const ask of round % 2 === 0 ? [askOurs, askRaw] : [askRaw, askOurs]) {
+          await ask();
+        }
       }
       const { totalMs } = await flash.ask(longText(rounds, 3000), 1);
       return { ours: median(ours), reference: median(reference), note: `${rounds} rounds; node-llama-cpp with flash attention ${totalMs.toFixed(0)} ms` };

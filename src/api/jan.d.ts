@@ -1098,6 +1098,7 @@ export interface GenerationRequest extends ConversationSettings {
 }
 
 export interface ChatRequest extends GenerationRequest {
+  /** Oldest first. A question whose answer failed without a word is followed by the next: two of a role in a row. */
   readonly messages: readonly ChatMessage[];
   /** ≤ 128. Default: none. */
   readonly tools?: readonly ToolDefinition[];

@@ -30,7 +30,10 @@ export interface AttentionShape {
 }
 
 const batchSizes = { flash: 512, plain: 128 };
-/** What plain attention may take, bytes. With the smaller batch all of it is less than a flash batch of 512 takes elsewhere. */
+/**
+ * What plain attention may take, bytes. memoryPlan counts a batch of 512 without it; the smaller batch makes up for most of
+ * it, for all where the vocabulary is large.
+ */
 const mostScores = 256 * 1024 ** 2;
 
 /** @param wishes are kept to; `auto` is none */

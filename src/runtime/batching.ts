@@ -22,7 +22,7 @@ export interface Place {
 export class Batching {
   readonly cost = new BatchCost();
   readonly #places = new Set<object>();
-  /** Those whose prompt is read. */
+  /** Those whose prompt has been read. */
   readonly #writing = new Set<object>();
   #arrived: (() => void)[] = [];
   #step: { readonly tokens: number; readonly began: number } | undefined;

@@ -44,7 +44,7 @@ export class PromptPieces {
   #parts = { tokens: 0, ms: 0 };
   /** What a tile last took in parts, ms. */
   #inPartsMs = 0;
-  #kind: 'parts' | 'tiles' | 'mixed' = 'mixed';
+  /** What pieces were last made of: a tile, with one token more among others. */
   #unit = tile;
 
   constructor(private readonly batchSize: number) {}
@@ -59,7 +59,6 @@ export class PromptPieces {
     }
     const ms = this.#msPerToken;
     if (ms !== undefined && this.#mayReadParts(longest)) {
-      this.#kind = 'parts';
       return Math.min(left, Math.max(smallestPiece, Math.min(tile / 2, Math.round(wanted / ms))));
     }
     const unit = isAmongOthers ? tile + 1 : tile;
@@ -67,7 +66,6 @@ export class PromptPieces {
     const rest = left % unit;
     const most = Math.max(1, Math.floor((this.batchSize - rest) / unit));
     const units = ms === undefined ? 1 : Math.floor(wanted / ms / unit);
-    this.#kind = rest === 0 ? 'tiles' : 'mixed';
     this.#unit = unit;
     return Math.min(left, this.batchSize, rest + unit * Math.min(most, Math.max(1, units)));
   }
@@ -75,12 +73,12 @@ export class PromptPieces {
   /** What the piece took that was named last. */
   took(tokens: number, ms: number): void {
     this.#msPerToken = Math.max(0.001, ms / tokens);
-    if (this.#kind === 'parts') {
+    if (tokens < tile) {
       this.#parts = { tokens: this.#parts.tokens + tokens, ms: this.#parts.ms + ms };
       if (this.#parts.tokens >= tile) {
         this.#inPartsMs = (this.#parts.ms / this.#parts.tokens) * tile;
       }
-    } else if (this.#kind === 'tiles') {
+    } else if (tokens % this.#unit === 0) {
       this.#tileMs = this.#msPerToken * this.#unit;
       this.#parts = { tokens: 0, ms: 0 };
     }
