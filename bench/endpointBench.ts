@@ -38,6 +38,9 @@ export interface EndpointBench {
   dispose(): Promise<void>;
 }
 
+/** Too small to change a token, and enough that none are guessed: whoever compares steps wants one token in each. */
+export const unguessed = { frequency_penalty: 1e-6 };
+
 const runtimeEntry = path.resolve('dist/runtime.mjs');
 export const modelId = 'bench';
 

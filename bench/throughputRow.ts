@@ -2,7 +2,7 @@
 // Must not know: which model, what goal.
 
 import { median, type Measurement } from './benchRow';
-import { openEndpoint, openRaw } from './endpointBench';
+import { openEndpoint, openRaw, unguessed } from './endpointBench';
 import { shortQuestion } from './longText';
 
 export interface ThroughputOptions {
@@ -16,12 +16,14 @@ export interface ThroughputOptions {
    * decides otherwise where two tokens of random weights are as good.
    */
   readonly textsMayDiffer?: boolean;
+  /** Token by token, as the reference does. Default: false. */
+  readonly withoutGuesses?: boolean;
   /** From the first token on, without reading the prompt. */
   readonly decodingOnly?: boolean;
 }
 
 /** Tokens/s, medians over the rounds; each round asks something new, so nothing is remembered from the one before. */
-export async function measureThroughput({ modelPath, tokens, rounds, question: questionOf = shortQuestion, textsMayDiffer = false, decodingOnly = false }: ThroughputOptions): Promise<Measurement> {
+export async function measureThroughput({ modelPath, tokens, rounds, question: questionOf = shortQuestion, textsMayDiffer = false, withoutGuesses = false, decodingOnly = false }: ThroughputOptions): Promise<Measurement> {
   const endpoint = await openEndpoint(modelPath);
   const raw = await openRaw(modelPath);
   try {
@@ -32,7 +34,7 @@ export async function measureThroughput({ modelPath, tokens, rounds, question: q
     for (let round = 0; round <= rounds; round++) {
       const question = questionOf(round);
       const askOurs = async (): Promise<string> => {
-        const { text, completionTokens, firstTextMs, totalMs } = await endpoint.ask(question, tokens);
+        const { text, completionTokens, firstTextMs, totalMs } = await endpoint.ask(question, tokens, withoutGuesses ? unguessed : {});
         if (completionTokens !== tokens) {
           throw new Error(`${completionTokens} tokens came, ${tokens} were asked for`);
         }

@@ -3,13 +3,11 @@
 
 import { testModelPath } from '../../test/fixtures/gguf/testModels';
 import { percentile, type BenchRow } from '../benchRow';
-import { openEndpoint, openRaw } from '../endpointBench';
+import { openEndpoint, openRaw, unguessed } from '../endpointBench';
 import { shortQuestion } from '../longText';
 
 const rounds = 14;
 const tokens = 64;
-/** Too small to change a token, and enough that none are guessed: a step that checks guesses brings several at once. */
-const unguessed = { frequency_penalty: 1e-6 };
 
 export const row: BenchRow = {
   id: 'itl-p99',

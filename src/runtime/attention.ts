@@ -30,10 +30,7 @@ export interface AttentionShape {
 }
 
 const batchSizes = { flash: 512, plain: 128 };
-/**
- * What plain attention may take, bytes. memoryPlan counts a batch of 512 without it; the smaller batch makes up for most of
- * it, for all where the vocabulary is large.
- */
+/** What plain attention may take, bytes. */
 const mostScores = 256 * 1024 ** 2;
 
 /** @param wishes are kept to; `auto` is none */
@@ -42,9 +39,18 @@ export function chooseAttention(wishes: AttentionWishes, { gpuLayers, contextLen
   const isPlain =
     typeof wishes.flashAttention === 'boolean'
       ? !wishes.flashAttention
-      : gpuLayers === 0 && headCount !== undefined && within(batchSizes.plain) * contextLength * headCount * Float32Array.BYTES_PER_ELEMENT <= mostScores;
+      : gpuLayers === 0 && (scoreBytes(within(batchSizes.plain), contextLength, headCount) ?? Infinity) <= mostScores;
   if (isPlain) {
     return { flashAttention: false, batchSize: within(gpuLayers === 0 ? batchSizes.plain : batchSizes.flash) };
   }
   return { flashAttention: wishes.flashAttention ?? 'auto', batchSize: within(batchSizes.flash) };
+}
+
+/** What the attention takes beside what any computation of the batch does, bytes: a number for each pair of tokens and head. */
+export function attentionBytes({ flashAttention, batchSize }: Attention, { contextLength, headCount }: Pick<AttentionShape, 'contextLength' | 'headCount'>): number {
+  return flashAttention === false ? (scoreBytes(batchSize, contextLength, headCount) ?? 0) : 0;
+}
+
+function scoreBytes(batchSize: number, contextLength: number, headCount: number | undefined): number | undefined {
+  return headCount === undefined ? undefined : batchSize * contextLength * headCount * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -1,15 +1,15 @@
 // What a model will take of this machine's memory, how long a context fits, and in words what would. Pure.
 // Sizes: llama.cpp's llama_kv_cache (keys and values per layer, 16 bit) and its graph buffers (one batch through the
-// widest layers and the vocabulary, 32 bit).
+// widest layers and the vocabulary, 32 bit; plain attention's scores).
 // Must not know: node-llama-cpp, which models are loaded.
 
 import { contextBytes } from '../common/gguf/describeModel';
 import type { GgufHeader } from '../common/gguf/readGgufHeader';
 import type { EstimateMemoryParams, EstimateMemoryResult } from '../protocol/runtimeProtocol';
+import { attentionBytes, chooseAttention, type AttentionWishes } from './attention';
 
 /** Longest context that is taken without being asked for, tokens. */
 export const defaultContextLength = 8192;
-export const defaultBatchSize = 512;
 /** Shorter contexts are of no use to a conversation. */
 const leastContextLength = 1024;
 /** The process itself, bytes. */
@@ -21,10 +21,9 @@ const generousShare = 0.5;
 /** Above this share of free memory it is tight. */
 const tightShare = 0.7;
 
-export interface LoadWishes {
+export interface LoadWishes extends AttentionWishes {
   readonly contextLength?: number | undefined;
   readonly slots?: number | undefined;
-  readonly batchSize?: number | undefined;
 }
 
 export interface MemoryNeed {
@@ -59,14 +58,14 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
   const usable = Math.min(free * usableShare, limit);
   const trained = header.contextLength ?? defaultContextLength;
   const wanted = Math.min(wishes.contextLength ?? defaultContextLength, trained);
-  const needOf = (contextLength: number, count: number): MemoryNeed => memoryNeed(header, fileBytes, contextLength, count, wishes.batchSize);
+  const needOf = (contextLength: number, count: number): MemoryNeed => memoryNeed(header, fileBytes, { ...wishes, contextLength, slots: count, onCard: card > 0 });
   const choices = (wishes.slots === undefined ? [4, 2, 1] : [wishes.slots]).map((slots) => needOf(wanted, slots));
   const generous = Math.min(card > 0 ? card : free, limit) * generousShare;
   const found = choices.find(({ slots, total }) => total <= (slots > 2 && wishes.slots === undefined ? generous : usable));
   if (found !== undefined) {
     return { need: found, fit: found.total <= free * tightShare ? 'fits' : 'tight', notes: [] };
   }
-  const longest = longestContext(needOf(0, 1), needOf(1024, 1), usable, wanted);
+  const longest = longestContext((contextLength) => needOf(contextLength, 1), usable, wanted);
   if (longest !== undefined && wishes.contextLength === undefined) {
     return {
       need: needOf(longest, 1),
@@ -110,9 +109,16 @@ export function estimateOf(
   };
 }
 
-export function memoryNeed(header: GgufHeader, fileBytes: number, contextLength: number, slots: number, batchSize = defaultBatchSize): MemoryNeed {
-  const context = contextLength === 0 ? 0 : Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10);
-  const compute = engineBytes + Math.round(batchSize * ((header.vocabularySize ?? 32_000) + 12 * (header.embeddingLength ?? 4096)) * 4);
+/** @param wanted `onCard`: at least a part is computed on a graphics card */
+export function memoryNeed(
+  header: GgufHeader,
+  fileBytes: number,
+  { contextLength, slots, onCard = false, ...wishes }: AttentionWishes & { readonly contextLength: number; readonly slots: number; readonly onCard?: boolean },
+): MemoryNeed {
+  const { vocabularySize = 32_000, embeddingLength = 4096, headCount } = header;
+  const context = Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10);
+  const attention = chooseAttention(wishes, { gpuLayers: onCard ? 1 : 0, contextLength, headCount });
+  const compute = engineBytes + attention.batchSize * (vocabularySize + 12 * embeddingLength) * Float32Array.BYTES_PER_ELEMENT + attentionBytes(attention, { contextLength, headCount });
   return { contextLength, slots, weights: fileBytes, context, compute, total: fileBytes + context + compute };
 }
 
@@ -131,9 +137,13 @@ function fileThatFits(need: MemoryNeed, usable: number): string {
   return largest < 50 * 1024 ** 2 ? '' : `A file of up to ${gigabytes(largest)} would fit. `;
 }
 
-/** In steps of 256 tokens, by the line through two needs. */
-function longestContext(none: MemoryNeed, some: MemoryNeed, usable: number, wanted: number): number | undefined {
-  const perToken = (some.total - none.total) / some.contextLength;
-  const longest = Math.floor((usable - none.total) / Math.max(1, perToken) / 256) * 256;
-  return longest >= Math.min(leastContextLength, wanted) ? Math.min(longest, wanted) : undefined;
+/** In steps of 256 tokens. */
+function longestContext(needOf: (contextLength: number) => MemoryNeed, usable: number, wanted: number): number | undefined {
+  const least = Math.min(leastContextLength, wanted);
+  for (let length = wanted; length >= least; length = Math.ceil(length / 256 - 1) * 256) {
+    if (needOf(length).total <= usable) {
+      return length;
+    }
+  }
+  return undefined;
 }

@@ -7,10 +7,19 @@ const file = 4.9 * gib;
 
 describe('memory plan', () => {
   it('knows what keys and values take: 128 KiB a token with 8 of 32 heads', () => {
-    assert.equal(memoryNeed(llama8B, file, 8192, 1).context, gib);
-    assert.equal(memoryNeed(llama8B, file, 8192, 2).context, 2 * gib);
-    assert.equal(memoryNeed({ ...llama8B, headCountKv: 32 }, file, 8192, 1).context, 4 * gib);
-    assert.ok(memoryNeed({ ...llama8B, architecture: 'rwkv7', headCount: undefined }, file, 8192, 2).context < 0.1 * gib, 'a recurrent state does not grow');
+    assert.equal(memoryNeed(llama8B, file, { contextLength: 8192, slots: 1 }).context, gib);
+    assert.equal(memoryNeed(llama8B, file, { contextLength: 8192, slots: 2 }).context, 2 * gib);
+    assert.equal(memoryNeed({ ...llama8B, headCountKv: 32 }, file, { contextLength: 8192, slots: 1 }).context, 4 * gib);
+    assert.ok(memoryNeed({ ...llama8B, architecture: 'rwkv7', headCount: undefined }, file, { contextLength: 8192, slots: 2 }).context < 0.1 * gib, 'a recurrent state does not grow');
+  });
+
+  it('counts what attention takes: scores on a processor where it is plain, a larger batch where it is not', () => {
+    const small = { ...llama8B, vocabularySize: 1000, embeddingLength: 1024, headCount: 16 };
+    const compute = (more: object) => memoryNeed(small, file, { contextLength: 8192, slots: 1, ...more }).compute;
+    const perToken = (1000 + 12 * 1024) * 4;
+    assert.equal(compute({}) - compute({ batchSize: 64 }), 64 * (perToken + 8192 * 16 * 4));
+    assert.equal(compute({ onCard: true }) - compute({ flashAttention: true }), 0, 'a card computes flash attention');
+    assert.equal(compute({}) - compute({ flashAttention: true }), 128 * 8192 * 16 * 4 - 384 * perToken);
   });
 
   it('takes the default where there is room, and says when it is tight', () => {
