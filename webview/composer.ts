@@ -147,17 +147,23 @@ export class Composer extends LitElement {
     if (this.tokens === null) {
       return nothing;
     }
-    const { count, limit } = this.tokens;
+    const { count, limit, newest } = this.tokens;
     const language = document.documentElement.lang;
-    const number = (value: number): string => new Intl.NumberFormat(language === '' ? undefined : language).format(value);
-    const isOver = limit !== null && count > limit;
-    const words = limit === null ? fill(strings().tokenCount, number(count)) : fill(strings().tokenCountOf, number(count), number(limit));
-    const hint = isOver ? `${words} ${strings().tokenCountOver}` : words;
-    const share = limit === null ? formatCount(count, language) : new Intl.NumberFormat(language === '' ? undefined : language, { style: 'percent' }).format(count / limit);
-    const short = limit === null ? formatCount(count, language) : `${formatCount(count, language)} / ${formatCount(limit, language)}`;
-    return html`<span class="token-count ${isOver ? 'is-over' : ''}" role="img" title=${hint} aria-label=${hint}>
-      ${isOver ? icon('warning') : nothing}<span class="is-wide">${short}</span><span class="is-narrow">${share}</span>
-    </span>`;
+    const locale = language === '' ? undefined : language;
+    const number = (value: number): string => new Intl.NumberFormat(locale).format(value);
+    if (limit === null) {
+      return tokenCount(fill(strings().tokenCount, number(count)), formatCount(count, language));
+    }
+    const isTooLong = newest !== null && newest > limit;
+    const shown = isTooLong ? newest : count;
+    const percent = new Intl.NumberFormat(locale, { style: 'percent' });
+    const share = shown > limit ? `> ${percent.format(1)}` : percent.format(shown / limit);
+    const wide = `${formatCount(shown, language)} / ${formatCount(limit, language)}`;
+    if (isTooLong) {
+      return tokenCount(fill(strings().tokenCountTooLong, number(newest), number(limit)), wide, share, 'warning');
+    }
+    const words = fill(strings().tokenCountOf, number(count), number(limit));
+    return count > limit ? tokenCount(`${words} ${strings().tokenCountOver}`, wide, share, 'history') : tokenCount(words, wide, share);
   }
 
   /** Does what is written leave this machine? Always in sight. */
@@ -215,3 +221,10 @@ export class Composer extends LitElement {
 }
 
 customElements.define('jan-composer', Composer);
+
+/** @param mark `warning`: it can't be sent like this */
+function tokenCount(hint: string, wide: string, narrow = wide, mark?: 'warning' | 'history'): TemplateResult {
+  return html`<span class="token-count ${mark === 'warning' ? 'is-over' : ''}" role="img" title=${hint} aria-label=${hint}>
+    ${mark === undefined ? nothing : icon(mark)}<span class="is-wide">${wide}</span><span class="is-narrow">${narrow}</span>
+  </span>`;
+}

@@ -68,6 +68,8 @@ export interface TokenCountItem {
   readonly count: number;
   /** Of the model as it is loaded; `null`: not known. */
   readonly limit: number | null;
+  /** Of the newest message alone, with what always goes with it; counted where the whole is over the limit, else `null`. */
+  readonly newest: number | null;
 }
 
 export interface MessageItem {
@@ -328,6 +330,7 @@ export interface ChatStrings {
   readonly tokenCount: string;
   readonly tokenCountOf: string;
   readonly tokenCountOver: string;
+  readonly tokenCountTooLong: string;
   readonly send: string;
   readonly stop: string;
   readonly settings: string;

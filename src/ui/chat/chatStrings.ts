@@ -122,6 +122,7 @@ export function createChatStrings(l10n: Localise): ChatStrings {
     tokenCount: l10n.t('The conversation with this message is {0} tokens long.'),
     tokenCountOf: l10n.t('The conversation with this message fills {0} of the {1} tokens that the model can take in.'),
     tokenCountOver: l10n.t('That is more than the model can take in: the oldest messages will be left out.'),
+    tokenCountTooLong: l10n.t('This message alone has {0} tokens, and the model can take in {1}. Shorten it, remove attachments, or choose a model with a longer context.'),
     send: l10n.t('Send (Enter)'),
     stop: l10n.t('Stop (Escape)'),
     settings: l10n.t('Settings of this conversation'),

@@ -92,18 +92,26 @@ describe('Attached files on the page', function () {
     assert.deepEqual(await posted(), [{ type: 'attachUris', conversationId: 'c', uris: ['file:///w/a.ts', 'file:///w/b.ts'] }]);
   });
 
-  it('count in tokens beside the box, with a warning when the model cannot take them in', async () => {
+  it('count in tokens beside the box; a warning says when the message alone is too long, a note when old ones will be left out', async () => {
     const count = tested.page.locator('.token-count');
     await show(state([]));
     assert.equal(await count.count(), 0);
-    await show(state([], { tokens: { count: 1234, limit: 4096 } }));
+    await show(state([], { tokens: { count: 1234, limit: 4096, newest: null } }));
     await tested.page.setViewportSize({ width: 320, height: 700 });
     assert.equal(await count.innerText(), '30%');
     await tested.page.setViewportSize({ width: 600, height: 700 });
     assert.equal(await count.innerText(), '1.2K / 4.1K');
     assert.match((await count.getAttribute('aria-label'))!, /1,234 of the 4,096 tokens/);
-    await show(state([], { tokens: { count: 5000, limit: 4096 } }));
+    await show(state([], { tokens: { count: 5000, limit: 4096, newest: 300 } }));
     assert.match((await count.getAttribute('aria-label'))!, /oldest messages will be left out/);
+    assert.equal(await count.locator('.codicon-warning').count(), 0, 'nothing is wrong with it');
+    await tested.page.setViewportSize({ width: 320, height: 700 });
+    assert.equal(await count.innerText(), '> 100%');
+    await tested.page.setViewportSize({ width: 600, height: 700 });
+    await show(state([], { tokens: { count: 12_000, limit: 4096, newest: 9000 } }));
+    assert.match((await count.getAttribute('aria-label'))!, /^This message alone has 9,000 tokens, and the model can take in 4,096\. Shorten it/);
+    assert.equal(await count.innerText(), '9K / 4.1K');
+    assert.equal(await count.locator('.codicon-warning').count(), 1);
   });
 
   /** Bytes do not come through as JSON. */

@@ -14,7 +14,7 @@ import { toAttachable, type FoundFile } from './attachable';
 import { attachedTexts } from './attachedText';
 import type { Drafts } from './drafts';
 import type { PendingAttachments } from './pendingAttachments';
-import { TokenCounter } from './tokenCounter';
+import { TokenCounter, type NextRequest } from './tokenCounter';
 
 export interface ComposerBoxOptions {
   readonly api: Pick<JanApi, 'data' | 'inference'>;
@@ -134,7 +134,7 @@ export class ComposerBox implements Disposable {
   }
 
   /** As Answers makes it of what is sent. */
-  async #nextRequest(): Promise<ChatRequest | undefined> {
+  async #nextRequest(): Promise<NextRequest | undefined> {
     const { api, drafts, open, pending, models, settings } = this.options;
     const { thread, id } = open;
     const model = models.item(thread?.conversation.modelId);
@@ -149,7 +149,11 @@ export class ComposerBox implements Disposable {
       return undefined;
     }
     const whole = isWritten ? [...path, unsentMessage(text, attachments)] : path;
-    return createChatRequest(whole, model.id, thread?.conversation ?? {}, settings(model.id), await attachedTexts(api.data, whole));
+    const texts = await attachedTexts(api.data, whole);
+    const lastQuestion = whole.findLastIndex(({ role }) => role === 'user');
+    const newest = whole.filter(({ role }, index) => role === 'system' || index >= lastQuestion);
+    const requestOf = (messages: readonly Message[]): ChatRequest => createChatRequest(messages, model.id!, thread?.conversation ?? {}, settings(model.id!), texts);
+    return { whole: requestOf(whole), newest: requestOf(newest) };
   }
 }
 

@@ -6,12 +6,19 @@ import type { ChatRequest, JanApi } from '../../../api/jan';
 import type { Disposable } from '../../../common/lifecycle';
 import type { TokenCountItem } from '../../../protocol/chatProtocol';
 
+/** What would be sent now. */
+export interface NextRequest {
+  readonly whole: ChatRequest;
+  /** Without the messages that may be left out. */
+  readonly newest: ChatRequest;
+}
+
 export interface TokenCounterOptions {
   readonly inference: Pick<JanApi['inference'], 'countTokens'>;
   /** ms after the last change */
   readonly delayMs: number;
-  /** What would be sent now; `undefined`: nothing, or no model that could count it. Called once the delay is over. */
-  readonly request: () => Promise<ChatRequest | undefined>;
+  /** `undefined`: nothing would be sent, or there is no model that could count it. Called once the delay is over. */
+  readonly request: () => Promise<NextRequest | undefined>;
   readonly onChange: () => void;
 }
 
@@ -63,8 +70,12 @@ export class TokenCounter implements Disposable {
     try {
       const request = await this.options.request();
       if (request !== undefined) {
-        const { tokens, contextLength } = await this.options.inference.countTokens(request, { signal: counting.signal });
-        count = { count: tokens, limit: contextLength ?? null };
+        const { inference } = this.options;
+        const { signal } = counting;
+        const { tokens, contextLength } = await inference.countTokens(request.whole, { signal });
+        const isOver = contextLength !== undefined && tokens > contextLength;
+        const newest = isOver ? (await inference.countTokens(request.newest, { signal })).tokens : null;
+        count = { count: tokens, limit: contextLength ?? null, newest };
       }
     } catch {
       // A model that cannot count, or is just leaving: there is no number then, and sending says what is wrong.
@@ -79,7 +90,7 @@ export class TokenCounter implements Disposable {
   }
 
   #set(count: TokenCountItem | null): void {
-    if (count?.count !== this.#count?.count || count?.limit !== this.#count?.limit) {
+    if (count?.count !== this.#count?.count || count?.limit !== this.#count?.limit || count?.newest !== this.#count?.newest) {
       this.#count = count;
       this.options.onChange();
     }

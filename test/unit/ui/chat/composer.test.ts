@@ -114,6 +114,17 @@ describe('The box of the next message', () => {
       await page.until((state) => state.tokens === null);
     });
 
+    it('is told apart from what may be left out where both together are too long', async () => {
+      page.send('one two three four five six');
+      await page.until((state) => !state.answering && state.messages.length === 2);
+      page.say({ type: 'draft', conversationId: page.state.conversationId, text: 'seven eight' });
+      await page.until((state) => state.tokens?.count === 9 && state.tokens.newest === null);
+      page.say({ type: 'draft', conversationId: page.state.conversationId, text: 'seven eight nine ten' });
+      await page.until((state) => state.tokens?.count === 11 && state.tokens.newest === 4);
+      page.say({ type: 'draft', conversationId: page.state.conversationId, text: '1 2 3 4 5 6 7 8 9 10 11' });
+      await page.until((state) => state.tokens?.count === 18 && state.tokens.newest === 11);
+    });
+
     it('is not asked of a model that would have to be loaded for it', async () => {
       jan.setEngine({ status: 'stopped', models: [], activeRequests: 0 });
       await page.until((state) => state.model.state === 'idle');
