@@ -130,9 +130,12 @@ export async function streamAnswer(url: string, token: string, content: AskedMes
   };
 }
 
-/** As lean as a client can be: fetch's streams take as long for a token as the endpoint does. */
+/**
+ * As lean as a client can be: fetch's streams take as long for a token as the endpoint does. Each call has a connection of
+ * its own, for llama-server closes those that a next one would use again.
+ */
 async function post(url: string, token: string, body: object): Promise<IncomingMessage> {
-  const call = request(url, { method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` } });
+  const call = request(url, { agent: false, method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` } });
   call.end(JSON.stringify(body));
   const [response] = (await once(call, 'response')) as [IncomingMessage];
   response.setEncoding('utf8');

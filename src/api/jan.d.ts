@@ -967,6 +967,8 @@ export interface RunningModel {
   readonly gpuLayers?: number;
   /** What went otherwise than asked, in words: a smaller context, the processor instead of the graphics card. */
   readonly notes?: readonly string[];
+  /** Requests that it answers or that wait for it, of all windows and programs, as far as known. */
+  readonly activeRequests?: number;
 }
 
 export interface EngineState {

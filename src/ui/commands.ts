@@ -15,6 +15,7 @@ import { registerDownloadCommands } from './downloadCommands';
 import { newEndpointToken, revokeEndpointToken } from './endpointTokenCommands';
 import type { EndpointTokens } from './endpointTokens';
 import { editConversationSettings } from './editModelSettings';
+import { mayEndAnswers } from './endAnswers';
 import { setHubToken } from './hubToken';
 import { commandIds, viewIds, walkthroughId, type CommandId } from './ids';
 import { registerModelCommands } from './modelCommands';
@@ -85,9 +86,12 @@ export function registerCommands(options: CommandsOptions): Disposable {
   on(commandIds.copyEndpoint, () => copyEndpoint(api));
   on(commandIds.newEndpointToken, () => newEndpointToken(options.endpointTokens));
   on(commandIds.revokeEndpointToken, () => revokeEndpointToken(options.endpointTokens));
-  on(commandIds.restartEngine, () =>
-    vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Restarting Jan’s engine…') }, () => api.inference.restartEngine()),
-  );
+  on(commandIds.restartEngine, async () => {
+    if (await mayEndAnswers(api, vscode.l10n.t('Restart Engine'))) {
+      const title = vscode.l10n.t('Restarting Jan’s engine…');
+      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => api.inference.restartEngine());
+    }
+  });
   on(commandIds.chooseProvider, () => chooseProvider(api));
   on(commandIds.setHubToken, () => setHubToken(options.secrets));
   on(commandIds.showLog, async () => log.show?.());

@@ -9,6 +9,7 @@ import { DisposableStore } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForDownloadedModel, askForModel, askForRunningModel } from './askForModel';
 import { editModelSettings } from './editModelSettings';
+import { mayEndAnswers } from './endAnswers';
 import { commandIds, viewIds, type ModelTarget } from './ids';
 import { estimateSentence } from './memoryEstimateText';
 import { withErrors } from './showError';
@@ -140,8 +141,10 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
     commandIds.unloadModel,
     () => askForRunningModel(api, l10n.t('Unload Model')),
     async (modelId) => {
-      loading.get(modelId)?.abort();
-      await api.inference.stopModel(modelId);
+      if (await mayEndAnswers(api, l10n.t('Unload'), modelId)) {
+        loading.get(modelId)?.abort();
+        await api.inference.stopModel(modelId);
+      }
     },
   );
   on(commandIds.deleteModel, () => askForDownloadedModel(api, l10n.t('Delete Model'), removable), deleteModel);

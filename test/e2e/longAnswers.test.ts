@@ -58,6 +58,34 @@ describe('long answers, end to end', function () {
     await chat.answers.nth(1).getByText('Stopped').waitFor();
   });
 
+  it('is not ended from another window, where it is not seen, without asking', async () => {
+    const second = await workbench.openWindow();
+    await ChatPanel.open(second);
+    await chat.newConversation();
+    await chat.send('Keep on');
+    const early = await chat.begun(0, 20);
+    const dialog = second.page.locator('.monaco-dialog-box');
+    const unload = async (): Promise<void> => {
+      const loaded = second.treeItem('ready').first();
+      await loaded.hover();
+      await loaded.getByRole('button', { name: 'Unload Model' }).click();
+      await dialog.getByText(/is writing an answer/).waitFor();
+    };
+    await unload();
+    await second.pressDialogButton('Cancel');
+    await second.runCommand('Jan: Restart Engine');
+    await dialog.getByText(/is writing an answer/).waitFor();
+    await second.pressDialogButton('Cancel');
+    await chat.begun(0, (await chat.textOf(0)).length + 20);
+    assert.equal(await chat.answers.first().getAttribute('aria-busy'), 'true');
+    await unload();
+    await second.pressDialogButton('Unload');
+    const kept = await chat.finished(0);
+    assert.ok(kept.startsWith(early.slice(0, 10)), `"${kept}" begins with "${early}"`);
+    await window.screenshot(path.join(root, 'test-results/unloaded-elsewhere.png'));
+    await second.close();
+  });
+
   it('goes on while the view is hidden', async () => {
     await chat.newConversation();
     await chat.send('Do not stop while I look away');

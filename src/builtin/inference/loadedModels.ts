@@ -32,11 +32,12 @@ export class LoadedModels implements Disposable {
 
   /** In memory or on their way. */
   get running(): RunningModel[] {
-    return this.#models.map(({ modelId, status, progress, contextLength, memory, gpuLayers, notes }) => ({
+    return this.#models.map(({ modelId, status, progress, contextLength, memory, gpuLayers, notes, activeRequests, queuedRequests }) => ({
       modelId,
       name: this.#names.get(modelId) ?? modelId,
       backendId: this.backendId,
       status,
+      activeRequests: activeRequests + queuedRequests,
       ...definedOnly({ progress, contextLength, memory, gpuLayers, notes }),
     }));
   }
