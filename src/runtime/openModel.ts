@@ -90,7 +90,7 @@ async function createContext({ library, entry, need, log }: OpenModelOptions, mo
     batching: {
       itemPrioritizationStrategy: batching.choose,
       // After all answers that go on in this turn of the event loop; waiting for the next turn would let the processor idle.
-      dispatchSchedule: (dispatch: () => void) => process.nextTick(dispatch),
+      dispatchSchedule: (dispatch: () => void) => (batching.answering > 1 ? process.nextTick(dispatch) : dispatch()),
     },
     createSignal: entry.abort.signal,
     failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },

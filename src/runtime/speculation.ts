@@ -85,7 +85,9 @@ async function checked(
 ): Promise<Token[]> {
   const options = { temperature, minP, topK, topP, tokenBias, seed: randomInt(largestSeed) };
   const items = [last, ...guess].map((token): ControlledEvaluateInputItem => [token, { generateNext: { token: true, options } }]);
-  const results = await sequence.controlledEvaluate(items, { evaluationPriority, onTokenResult: () => onDrawn?.() });
+  const results = await sequence.controlledEvaluate(items, { evaluationPriority });
+  // Only now: the draws come one after the other, and are a part of what a guess costs.
+  onDrawn?.();
   const drawn: Token[] = [];
   for (let index = 0; index < items.length; index++) {
     const token = results[index]?.next.token ?? undefined;
