@@ -906,6 +906,11 @@ export interface InferenceService {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /**
+   * A model that is not in memory is not loaded for this: the call fails with `model-not-found`. For what nobody waits for.
+   * Default: false. The built-in backend keeps to it; others may ignore it.
+   */
+  readonly onlyLoaded?: boolean;
 }
 
 export interface InferenceEndpoint {

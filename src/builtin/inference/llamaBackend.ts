@@ -221,7 +221,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     let first = true;
     try {
       for (let attempt = 0; ; attempt++) {
-        const connection = await this.#connectionTo(modelId, abort.signal, load).catch((error: unknown) => {
+        const connection = await this.#connectionTo(modelId, { ...options, signal: abort.signal }, load).catch((error: unknown) => {
           if (abort.signal.aborted && isJanError(error, 'cancelled')) {
             return undefined;
           }
@@ -240,7 +240,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
           return;
         } catch (error) {
           await this.#noteCrash(modelId, connection, error, 'answering');
-          if (attempt === 0 && first && this.#isGone(modelId, error)) {
+          if (this.#isGone(modelId, error) && attempt === 0 && first && options.onlyLoaded !== true) {
             continue;
           }
           throw error;
@@ -288,15 +288,15 @@ export class LlamaBackend implements ModelBackend, Disposable {
     }
   }
 
-  /** Asks something of a model, which is loaded first when it is not. */
-  async #withModel<R>(modelId: string, { signal }: CallOptions, ask: (connection: RuntimeConnection, call: CallRequestOptions) => Promise<R>): Promise<R> {
+  /** Asks something of a model, which is loaded first when it is not and may be. */
+  async #withModel<R>(modelId: string, options: CallOptions, ask: (connection: RuntimeConnection, call: CallRequestOptions) => Promise<R>): Promise<R> {
     for (let attempt = 0; ; attempt++) {
-      const connection = await this.#connectionTo(modelId, signal);
+      const connection = await this.#connectionTo(modelId, options);
       try {
-        return await ask(connection, { signal });
+        return await ask(connection, { signal: options.signal });
       } catch (error) {
         await this.#noteCrash(modelId, connection, error, 'answering');
-        if (attempt === 0 && this.#isGone(modelId, error)) {
+        if (this.#isGone(modelId, error) && attempt === 0 && options.onlyLoaded !== true) {
           continue;
         }
         throw error;
@@ -305,9 +305,12 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   /** A lease on an engine that has the model in memory. @throws JanError `cancelled`, and as `initModel` */
-  async #connectionTo(modelId: string, signal: AbortSignal | undefined, load?: ModelLoadOptions): Promise<RuntimeConnection> {
+  async #connectionTo(modelId: string, { signal, onlyLoaded = false }: CallOptions, load?: ModelLoadOptions): Promise<RuntimeConnection> {
     if (signal?.aborted === true) {
       throw new JanError('cancelled', 'Cancelled before the model was asked.');
+    }
+    if (onlyLoaded && (this.#loaded.ready(modelId) === undefined || wantsLoad(load))) {
+      throw new JanError('model-not-found', 'The model is not loaded. Load it, then try again.', { details: { modelId } });
     }
     const connection = await this.supervisor.lease();
     // The engine knows how the model was loaded, and loads it anew only when that differs.

@@ -48,7 +48,7 @@ export class ConversationTitles {
           temperature: 0.2,
           templateVariables: { enable_thinking: false },
         },
-        { signal: abort.signal },
+        { signal: abort.signal, onlyLoaded: true },
       );
       for await (const chunk of chunks) {
         text += chunk.text ?? '';

@@ -71,10 +71,10 @@ export class TokenCounter implements Disposable {
       const request = await this.options.request();
       if (request !== undefined) {
         const { inference } = this.options;
-        const { signal } = counting;
-        const { tokens, contextLength } = await inference.countTokens(request.whole, { signal });
+        const call = { signal: counting.signal, onlyLoaded: true };
+        const { tokens, contextLength } = await inference.countTokens(request.whole, call);
         const isOver = contextLength !== undefined && tokens > contextLength;
-        const newest = isOver ? (await inference.countTokens(request.newest, { signal })).tokens : null;
+        const newest = isOver ? (await inference.countTokens(request.newest, call)).tokens : null;
         count = { count: tokens, limit: contextLength ?? null, newest };
       }
     } catch {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
 import { runtimeProtocolVersion } from '../../../../src/protocol/runtimeProtocol';
+import { eventually } from '../../../fixtures/data/storeFixture';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { ask, createHarness, isAlive, modelAt, processEnd, type Harness } from './inferenceHarness';
 import { skipOnWindows } from '../../../fixtures/skipOnWindows';
@@ -112,6 +113,36 @@ describe('windows that share the engine', function () {
     await seen;
     await second.api.inference.stopModel('null');
     assert.equal((await ask(first.api, { messages: hello, maxTokens: 3, modelId: 'null' })).last.usage!.completionTokens, 3, 'it is loaded again');
+  });
+
+  it('do not load again what another one has unloaded, for something that nobody waits for', async () => {
+    const first = await openWindow();
+    const second = await openWindow();
+    const count = () => first.api.inference.countTokens({ messages: hello, modelId: 'null' }, { onlyLoaded: true });
+    const unloaded = { code: 'model-not-found', message: /not loaded/ };
+    await assert.rejects(count(), unloaded);
+    assert.equal((await first.api.inference.getEngineState()).status, 'stopped', 'nor start an engine');
+    await first.api.inference.initModel('null');
+    assert.ok((await count()).tokens > 0);
+    await second.api.inference.stopModel('null');
+    // Whether or not this window has heard of it.
+    await assert.rejects(count(), unloaded);
+    await assert.rejects(count(), unloaded);
+    const chunks = first.api.inference.createChatCompletion({ messages: hello, modelId: 'null' }, { onlyLoaded: true });
+    await assert.rejects(chunks.then((all) => all[Symbol.asyncIterator]().next()), unloaded);
+    assert.deepEqual((await first.api.inference.getEngineState()).models, []);
+  });
+
+  it('see how many requests a model answers, and for whom does not matter', async () => {
+    const first = await openWindow();
+    const second = await openWindow();
+    await second.api.inference.initModel('null');
+    const counts = new Set<number | undefined>();
+    second.api.onDidChangeEngine(({ models }) => counts.add(models[0]?.activeRequests));
+    const answers = [1, 2].map(() => ask(first.api, { messages: hello, maxTokens: 4000, modelId: 'null' }));
+    await Promise.all(answers);
+    assert.ok(counts.has(2), [...counts].join());
+    await eventually(async () => (await second.api.inference.getEngineState()).models[0]?.activeRequests === 0);
   });
 
   it('leave no process behind: a window that is killed while it alone is answered', async () => {
