@@ -82,6 +82,7 @@ describe('long answers, end to end', function () {
     await second.pressDialogButton('Unload');
     const kept = await chat.finished(0);
     assert.ok(kept.startsWith(early.slice(0, 10)), `"${kept}" begins with "${early}"`);
+    await chat.answers.first().locator('.error').getByText(/was unloaded/).waitFor();
     // Nothing that nobody asked for, such as counting tokens, has it loaded again.
     await new Promise((resolve) => setTimeout(resolve, 2000));
     assert.equal((await second.treeItem('ready').count()) + (await window.treeItem('ready').count()), 0);

@@ -41,6 +41,7 @@ export class Generation {
   #lastAt = 0;
   #pieces = 0;
   #ending: Ending | undefined;
+  #wasCutOff = false;
   #savedContent = 0;
   #savedReasoning = 0;
   #hasFailedSave = false;
@@ -82,7 +83,12 @@ export class Generation {
   async run(): Promise<Message | undefined> {
     try {
       await this.#stream();
-      this.status = this.#ending ?? 'complete';
+      if (this.#wasCutOff) {
+        this.status = 'failed';
+        this.error = { code: 'cancelled', message: 'The model was unloaded before the answer was whole. Retry loads it and asks again.' };
+      } else {
+        this.status = this.#ending ?? 'complete';
+      }
     } catch (error) {
       this.#fail(error);
     }
@@ -146,9 +152,8 @@ export class Generation {
     this.modelId = piece.modelId ?? this.modelId;
     this.usage = piece.usage ?? this.usage;
     this.timings = piece.timings ?? this.timings;
-    if (piece.finishReason === 'cancelled') {
-      this.#ending ??= 'stopped';
-    }
+    // Not by us: elsewhere the model was unloaded, or the engine restarted.
+    this.#wasCutOff = piece.finishReason === 'cancelled' && this.#ending === undefined;
     this.options.onChange();
   }
 

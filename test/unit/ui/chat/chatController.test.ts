@@ -102,6 +102,18 @@ describe('ChatController', () => {
     assert.deepEqual(page.asked.filter(([name]) => name === 'answering').at(-1), ['answering', false]);
   });
 
+  it('does not call an answer stopped, nor whole, whose model was unloaded elsewhere', async () => {
+    page.send('Tell me.');
+    await page.until((state) => state.answering && state.messages.length === 2);
+    pen.write({ text: 'Half an ans' }, { finishReason: 'cancelled' });
+    pen.end();
+    const state = await page.until(isDone);
+    const { status, content, error } = lastOf(state);
+    assert.deepEqual([status, content, error?.code], ['failed', 'Half an ans', 'cancelled']);
+    assert.match(error!.message, /unloaded/);
+    assert.ok(error!.actions.includes('retry'));
+  });
+
   it('keeps the text of an answer that fails, says why, and offers to try again', async () => {
     page.send('Tell me.');
     await page.until((state) => state.answering && state.messages.length === 2);
