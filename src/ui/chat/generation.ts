@@ -85,7 +85,7 @@ export class Generation {
       await this.#stream();
       if (this.#wasCutOff) {
         this.status = 'failed';
-        this.error = { code: 'cancelled', message: 'The model was unloaded before the answer was whole. Retry loads it and asks again.' };
+        this.error = { code: 'cancelled', message: 'The model was unloaded before the answer was whole. Try again: it is loaded, and asked anew.' };
       } else {
         this.status = this.#ending ?? 'complete';
       }
