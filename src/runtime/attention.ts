@@ -2,10 +2,15 @@
 //
 // llama.cpp's flash attention saves memory and is the faster way on graphics cards. On processors it reads a long prompt
 // somewhat faster, in tiles of 64 tokens, and everything else more slowly once there is much to look at: a token of an
-// answer, and the few new tokens of a conversation's next turn. Measured on one core with 3,000 tokens before them, models
-// of 200 MB with as many heads of keys as of queries, and with a quarter of them, flash ÷ plain:
-//   a token of an answer 70 ÷ 43 and 33 ÷ 24 ms; 16 new ones 490 ÷ 137 and 238 ÷ 86 ms; the whole prompt 11.6 ÷ 15.5 and
-//   7.5 ÷ 9.2 s; a token after 10 others 13.9 ÷ 17.5 and 13.3 ÷ 14.0 ms, as fast as each other after about 400.
+// answer, and the few new tokens of a conversation's next turn. Measured on one core with 3,000 tokens before them, a model of
+// 200 MB with as many heads of keys as of queries, flash ÷ plain, by llama.cpp's variant for the processor:
+//   AMX (Sapphire Rapids)   a token of an answer 70 ÷ 43 ms, 16 new ones 490 ÷ 137 ms, the whole prompt 11.6 ÷ 15.5 s
+//   AVX2 (haswell, on Zen 4)                    120 ÷ 43           532 ÷ 239                          24.9 ÷ 28.9
+//   AVX-512 (icelake, on Zen 4)                  47 ÷ 37           458 ÷ 233                          18.3 ÷ 23.7
+//   AVX-512 (zen4)                               46 ÷ 42           345 ÷ 273                          18.8 ÷ 25.5
+// So plain is never the slower way to go on, and a good deal faster on what most laptops have; a long prompt costs 15 to 35 %
+// more once. With a quarter of the heads of keys (AMX): 33 ÷ 24 ms, 238 ÷ 86 ms, 7.5 ÷ 9.2 s. After ten other tokens a token
+// takes 13.9 ÷ 17.5 and 13.3 ÷ 14.0 ms; both are as fast after about 400.
 // Plain attention needs memory for each pair of a batch's tokens and the context's, and head.
 // Must not know: node-llama-cpp, what else takes memory.
 
