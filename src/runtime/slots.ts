@@ -14,6 +14,9 @@ export interface Slot {
   lastUsed: number;
 }
 
+/** Nobody has asked for so long: what the next one would have to wait for can be done now, ms. */
+const quietMs = 1000;
+
 interface Waiting {
   start(): void;
 }
@@ -23,6 +26,10 @@ export class Slots {
   readonly #queue: Waiting[] = [];
   /** States that are being kept of slots which others copy from: what several want is kept once. */
   readonly #copies = new Map<Slot, Promise<KeptState | undefined>>();
+  readonly #keeping = new Set<Promise<unknown>>();
+  /** There are more conversations than slots. */
+  #hasPushedOut = false;
+  #quiet: NodeJS.Timeout | undefined;
   #uses = 0;
   #closed = false;
 
@@ -30,6 +37,7 @@ export class Slots {
     sequences: readonly LlamaContextSequence[],
     private readonly states: StateCache,
     private readonly onChange: () => void,
+    private readonly quiet = quietMs,
   ) {
     this.#slots = sequences.map((sequence, index) => ({ index, sequence, busy: false, lastUsed: 0 }));
   }
@@ -47,6 +55,7 @@ export class Slots {
    * @throws JanError `cancelled` when the model is unloaded meanwhile
    */
   async acquire(tokens: Token[], signal: AbortSignal): Promise<Slot | undefined> {
+    clearTimeout(this.#quiet);
     let slot = this.#queue.length === 0 ? this.#choose(tokens) : undefined;
     let waitedBefore = false;
     while (slot === undefined && !signal.aborted) {
@@ -96,14 +105,21 @@ export class Slots {
     slot.lastUsed = ++this.#uses;
     this.#queue.shift()?.start();
     this.onChange();
+    clearTimeout(this.#quiet);
+    if (this.#hasPushedOut) {
+      this.#quiet = setTimeout(() => this.#keepAhead(), this.quiet).unref();
+    }
   }
 
   /** Everyone who waits is told that there is nothing to wait for. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#quiet);
     for (const waiting of this.#queue.splice(0)) {
       waiting.start();
     }
+    // What is being kept now would not be forgotten.
+    await Promise.allSettled(this.#keeping);
     await this.states.forget(this);
   }
 
@@ -124,7 +140,8 @@ export class Slots {
     const lost = slot.sequence.nextTokenIndex - own;
     let known = this.states.find(this, tokens, slot.sequence.needsCheckpoints);
     if (lost >= worthKeeping && lost >= slot.sequence.nextTokenIndex / 4) {
-      await this.states.keep(this, slot.sequence);
+      this.#hasPushedOut = true;
+      await this.#keep(slot);
     }
     const donor = this.#donor(slot, tokens, Math.max(own, known?.sharedPrefix ?? 0) + worthKeeping);
     if (donor !== undefined) {
@@ -136,6 +153,20 @@ export class Slots {
     }
   }
 
+  /** The conversation that the next other one pushes out is kept while nobody waits for it. */
+  #keepAhead(): void {
+    const isFull = this.#slots.every(({ busy, sequence }) => !busy && sequence.nextTokenIndex >= worthKeeping);
+    if (isFull && !this.#closed) {
+      void this.#copy(this.#slots.reduce((oldest, slot) => (slot.lastUsed < oldest.lastUsed ? slot : oldest)));
+    }
+  }
+
+  #keep({ sequence }: Slot): Promise<KeptState | undefined> {
+    const keeping = this.states.keep(this, sequence).finally(() => this.#keeping.delete(keeping));
+    this.#keeping.add(keeping);
+    return keeping;
+  }
+
   /** Of a slot that answers, between two of its tokens. */
   #copy(donor: Slot): Promise<KeptState | undefined> {
     const begun = this.#copies.get(donor);
@@ -145,7 +176,7 @@ export class Slots {
     // Nobody may take it while it is copied.
     const isIdle = !donor.busy;
     donor.busy = true;
-    const copy = this.states.keep(this, donor.sequence).finally(() => {
+    const copy = this.#keep(donor).finally(() => {
       this.#copies.delete(donor);
       if (isIdle) {
         donor.busy = false;

@@ -61,7 +61,7 @@ describe('slots', () => {
   function create(count: number): void {
     states = new FakeStates();
     const sequences = Array.from({ length: count }, () => new FakeSequence());
-    slots = new Slots(sequences as unknown as LlamaContextSequence[], states as unknown as StateCache, () => undefined);
+    slots = new Slots(sequences as unknown as LlamaContextSequence[], states as unknown as StateCache, () => undefined, 5);
   }
 
   const tokensIn = (slot: Slot | undefined): number => slot?.sequence.nextTokenIndex ?? -1;
@@ -114,5 +114,51 @@ describe('slots', () => {
     states.allow();
     assert.equal(tokensIn(await other), 300);
     assert.equal(donor.busy, true);
+  });
+
+  describe('of which one had to forget', () => {
+    const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+    /** Two slots; the first conversation of three was pushed out of the first one. */
+    async function pushedOut(): Promise<{ oldest: Slot; newest: Slot }> {
+      create(2);
+      slots.release(await answering(tokensOf(0, 300)));
+      const oldest = await answering(tokensOf(1000, 300));
+      slots.release(oldest);
+      await quiet();
+      assert.equal(states.keeping, 0, 'there was room for both');
+      const third = slots.acquire(tokensOf(2000, 300), signal);
+      states.allow();
+      const newest = (await third)!;
+      (newest.sequence as unknown as FakeSequence).contextTokens = tokensOf(2000, 300);
+      slots.release(newest);
+      return { oldest, newest };
+    }
+
+    it('keep the one that is next to forget while nobody asks, and only that one', async () => {
+      const { oldest } = await pushedOut();
+      await quiet();
+      assert.deepEqual([states.keeping, oldest.busy], [2, true]);
+      states.allow();
+      await quiet();
+      assert.deepEqual(states.kept.map(({ tokens }) => tokens[0]), [0, 1000]);
+      assert.deepEqual([states.keeping, oldest.busy], [2, false]);
+    });
+
+    it('keep nothing ahead when someone asks at once', async () => {
+      const { newest } = await pushedOut();
+      assert.equal(await slots.acquire(tokensOf(2000, 310), signal), newest);
+      await quiet();
+      assert.equal(states.keeping, 1);
+    });
+
+    it('leave no state behind when they are closed while one is kept', async () => {
+      await pushedOut();
+      await quiet();
+      const closed = slots.close();
+      states.allow();
+      await closed;
+      assert.deepEqual(states.kept, []);
+    });
   });
 });
