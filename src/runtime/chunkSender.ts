@@ -1,4 +1,5 @@
-// Sends text on: the first piece at once, later ones together, at most half a frame (8 ms) late.
+// Sends text on: the first piece at once, later ones together, at most half a frame (8 ms) late; a whole one where pieces
+// come so fast that nobody could tell, for each message wakes a thread and a process, which costs a small model 3 to 8 %.
 // Must not know: who receives.
 
 import type { AnswerPiece } from '../protocol/runtimeProtocol';
@@ -7,7 +8,9 @@ type ToolCallPieces = NonNullable<AnswerPiece['toolCalls']>;
 type Logprobs = NonNullable<AnswerPiece['logprobs']>;
 
 /** Half a frame: a model that needs longer for a token has each of them sent at once. */
-const frameMs = 8;
+const halfFrameMs = 8;
+/** So many pieces in half a frame are fast. */
+const fastPieces = 4;
 
 export class ChunkSender {
   #text = '';
@@ -15,6 +18,9 @@ export class ChunkSender {
   #toolCalls: ToolCallPieces = [];
   #logprobs: Logprobs = [];
   #lastSent = -Infinity;
+  /** Pieces since then. */
+  #pieces = 0;
+  #waitMs = halfFrameMs;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -30,7 +36,8 @@ export class ChunkSender {
     if (this.#isEmpty) {
       return;
     }
-    const wait = this.#lastSent + frameMs - this.now();
+    this.#pieces++;
+    const wait = this.#lastSent + this.#waitMs - this.now();
     if (wait <= 0) {
       this.flush();
     } else {
@@ -55,6 +62,9 @@ export class ChunkSender {
     this.#reasoning = '';
     this.#toolCalls = [];
     this.#logprobs = [];
+    const isFast = this.#pieces / this.#waitMs >= fastPieces / halfFrameMs;
+    this.#waitMs = isFast ? 2 * halfFrameMs : halfFrameMs;
+    this.#pieces = 0;
     this.#lastSent = this.now();
     this.send(piece);
   }
