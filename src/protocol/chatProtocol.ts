@@ -68,7 +68,7 @@ export interface TokenCountItem {
   readonly count: number;
   /** Of the model as it is loaded; `null`: not known. */
   readonly limit: number | null;
-  /** Of the newest message alone, with what always goes with it; counted where the whole is over the limit, else `null`. */
+  /** Of what is written alone, with what always goes with it; counted where the whole is over the limit, else `null`. */
   readonly newest: number | null;
 }
 

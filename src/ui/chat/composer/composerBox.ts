@@ -150,10 +150,11 @@ export class ComposerBox implements Disposable {
     }
     const whole = isWritten ? [...path, unsentMessage(text, attachments)] : path;
     const texts = await attachedTexts(api.data, whole);
-    const lastQuestion = whole.findLastIndex(({ role }) => role === 'user');
-    const newest = whole.filter(({ role }, index) => role === 'system' || index >= lastQuestion);
     const requestOf = (messages: readonly Message[]): ChatRequest => createChatRequest(messages, model.id!, thread?.conversation ?? {}, settings(model.id!), texts);
-    return { whole: requestOf(whole), newest: requestOf(newest) };
+    return {
+      whole: requestOf(whole),
+      ...(isWritten ? { newest: requestOf(whole.filter(({ role }, index) => role === 'system' || index === whole.length - 1)) } : {}),
+    };
   }
 }
 

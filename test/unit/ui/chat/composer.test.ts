@@ -123,6 +123,8 @@ describe('The box of the next message', () => {
       await page.until((state) => state.tokens?.count === 11 && state.tokens.newest === 4);
       page.say({ type: 'draft', conversationId: page.state.conversationId, text: '1 2 3 4 5 6 7 8 9 10 11' });
       await page.until((state) => state.tokens?.count === 18 && state.tokens.newest === 11);
+      page.send('1 2 3 4 5 6 7 8 9 10 11');
+      await page.until((state) => !state.answering && state.messages.length === 4 && (state.tokens?.count ?? 0) > 18 && state.tokens?.newest === null);
     });
 
     it('is not asked of a model that would have to be loaded for it', async () => {
