@@ -19,6 +19,6 @@ export async function mayEndAnswers({ inference }: Pick<JanApi, 'inference'>, ti
   const count = answering.reduce((sum, model) => sum + model.activeRequests!, 0);
   const names = answering.map(({ name }) => name).join(', ');
   const question = count === 1 ? vscode.l10n.t('{0} is writing an answer.', names) : vscode.l10n.t('{0}: {1} answers are being written or wait.', names, count);
-  const detail = vscode.l10n.t('They may belong to other windows or programs. What has been written stays; the rest is not.');
+  const detail = vscode.l10n.t('This may be for another window or program. What has been written so far is kept; the rest will not be written.');
   return (await vscode.window.showWarningMessage(question, { modal: true, detail }, title)) === title;
 }

@@ -153,7 +153,7 @@ export class ComposerBox implements Disposable {
     const requestOf = (messages: readonly Message[]): ChatRequest => createChatRequest(messages, model.id!, thread?.conversation ?? {}, settings(model.id!), texts);
     return {
       whole: requestOf(whole),
-      ...(isWritten ? { newest: requestOf(whole.filter(({ role }, index) => role === 'system' || index === whole.length - 1)) } : {}),
+      ...(isWritten ? { newest: () => requestOf(whole.filter(({ role }, index) => role === 'system' || index === whole.length - 1)) } : {}),
     };
   }
 }

@@ -9,8 +9,8 @@ import type { TokenCountItem } from '../../../protocol/chatProtocol';
 /** What would be sent now. */
 export interface NextRequest {
   readonly whole: ChatRequest;
-  /** Without the messages that may be left out; absent: nothing is written. */
-  readonly newest?: ChatRequest;
+  /** Without the messages that may be left out; absent: nothing is written. Made only where it is needed. */
+  readonly newest?: () => ChatRequest;
 }
 
 export interface TokenCounterOptions {
@@ -74,7 +74,7 @@ export class TokenCounter implements Disposable {
         const call = { signal: counting.signal, onlyLoaded: true };
         const { tokens, contextLength } = await inference.countTokens(request.whole, call);
         const isOver = contextLength !== undefined && tokens > contextLength;
-        const newest = isOver && request.newest !== undefined ? (await inference.countTokens(request.newest, call)).tokens : null;
+        const newest = isOver && request.newest !== undefined ? (await inference.countTokens(request.newest(), call)).tokens : null;
         count = { count: tokens, limit: contextLength ?? null, newest };
       }
     } catch {
