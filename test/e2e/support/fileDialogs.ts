@@ -3,41 +3,47 @@
 
 import path from 'node:path';
 import { waitUntil } from './waitUntil';
+import type { WorkbenchWindow } from './workbenchWindow';
+
+/** VS Code's settings that make its file dialogs ones of its own, which a test can type into. */
+export const simpleDialogSettings = { 'files.simpleDialog.enable': true };
 
 /** A dialog that lists a folder on a busy machine takes its time. */
 const dialogTimeoutMs = 60_000;
-import type { WorkbenchWindow } from './workbenchWindow';
 
 /** Chooses a file or folder that is there, and presses the dialog's button. */
 export async function openInDialog(window: WorkbenchWindow, target: string, button: string): Promise<void> {
-  const input = window.quickInput().locator('input').first();
-  await input.waitFor();
-  // While it lists its first folder the dialog puts that folder's name back over what was typed.
-  await waitUntil(`the dialog takes ${target}`, async () => {
-    await input.fill(target, { timeout: 2_000 });
-    await window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(target) }).first().waitFor({ timeout: 5_000 });
-    if ((await input.inputValue()) !== target) {
-      return false;
-    }
-    await window.quickInput().getByRole('button', { name: button }).click({ timeout: 2_000 });
-    await input.waitFor({ state: 'hidden', timeout: 2_000 });
-    return true;
-  }, dialogTimeoutMs);
+  const row = window.quickInput().locator('.monaco-list-row').filter({ hasText: path.basename(target) }).first();
+  await answerDialog(window, target, button, () => row.isVisible());
 }
 
 /** Names a file that is not there yet, and presses the dialog's button. */
 export async function saveInDialog(window: WorkbenchWindow, target: string): Promise<void> {
-  const input = window.quickInput().locator('input').first();
   // A simple dialog that saves has VS Code's own word on its button, whatever the extension wished.
-  const button = window.quickInput().getByRole('button', { name: 'OK' });
-  await input.waitFor();
+  await answerDialog(window, target, 'OK', (sinceMs) => sinceMs > 500);
+}
+
+/** @param isTaken whether what was typed has come through, asked while it still stands there */
+async function answerDialog(window: WorkbenchWindow, target: string, buttonName: string, isTaken: (sinceTypedMs: number) => boolean | Promise<boolean>): Promise<void> {
+  const input = window.quickInput().locator('input').first();
+  // The dialog is gone when its button is: whatever asks next may have the box, but has no such button.
+  const button = window.quickInput().getByRole('button', { name: buttonName, exact: true });
+  await button.waitFor();
+  let isPressed = false;
   await waitUntil(`the dialog takes ${target}`, async () => {
+    if (isPressed && !(await button.isVisible())) {
+      return true;
+    }
     await input.fill(target, { timeout: 2_000 });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    if ((await input.inputValue({ timeout: 2_000 })) !== target) {
+    const typedAt = Date.now();
+    // While it lists its first folder the dialog puts that folder's name back over what was typed.
+    const stays = await waitUntil('the dialog has read what was typed', async () =>
+      (await input.inputValue({ timeout: 2_000 })) !== target ? 'replaced' : (await isTaken(Date.now() - typedAt)) && 'taken', 5_000);
+    if (stays === 'replaced') {
       return false;
     }
     await button.click({ timeout: 2_000 });
+    isPressed = true;
     await button.waitFor({ state: 'hidden', timeout: 2_000 });
     return true;
   }, dialogTimeoutMs);
