@@ -100,8 +100,8 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
   }
   const system = fields.system === undefined ? '' : textOf(fields.system, 'system');
   const messages = fields.messages.flatMap((message, index) => toMessages(message, `messages[${index}]`));
-  if (fields.messages.at(-1)?.role === 'assistant' && options.isCount !== true) {
-    throw unsupported('messages', 'The last message must be of the role user: an answer begun by the caller ("prefill") is not supported.');
+  if ((messages.at(-1)?.toolCalls ?? []).length > 0 && options.isCount !== true) {
+    throw refused('messages', 'must not end with calls of tools: their results come in a message of the role user');
   }
   const tools = fields.tools === undefined || fields.tools.length === 0 ? undefined : fields.tools.map((tool) => toTool(tool.name, tool.description, tool.input_schema));
   return {

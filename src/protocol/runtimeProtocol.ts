@@ -196,6 +196,11 @@ const loadWishes = {
   /** Default: all cores but one. */
   threads: v.optional(v.pipe(count, v.minValue(1), v.maxValue(1024))),
   flashAttention: v.optional(v.union([v.boolean(), v.literal('auto')])),
+  loraAdapters: v.optional(
+    v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)), scale: v.optional(inRange(0, 2)) })), v.maxLength(8)),
+  ),
+  /** A smaller model of the same vocabulary that drafts tokens; default: none. */
+  draft: v.optional(v.object({ modelId, path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) })),
 };
 
 /** Loads a model, or joins a load under way. Progress arrives as `loadProgress`. Cancellable. */
@@ -208,11 +213,6 @@ export const loadModelRequest = {
     /** Answers at the same time; each has a context of its own. Default 2. */
     slots: v.optional(v.pipe(count, v.minValue(1), v.maxValue(16))),
     ...loadWishes,
-    loraAdapters: v.optional(
-      v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)), scale: v.optional(inRange(0, 2)) })), v.maxLength(8)),
-    ),
-    /** A smaller model of the same vocabulary that drafts tokens; default: none. */
-    draft: v.optional(v.object({ modelId, path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)) })),
     /** For requests that name none; default: the one in the file. */
     chatTemplate: v.optional(chatTemplate),
   }),
@@ -229,8 +229,7 @@ export const estimateMemoryRequest = {
   params: v.object({
     path: v.pipe(v.string(), v.minLength(1), v.maxLength(4096)),
     contextLength: v.optional(v.pipe(count, v.minValue(1))),
-    gpuLayers: loadWishes.gpuLayers,
-    batchSize: loadWishes.batchSize,
+    ...loadWishes,
   }),
   result: v.object({
     contextLength: count,

@@ -51,6 +51,11 @@ export function chooseAttention(wishes: AttentionWishes, { gpuLayers, contextLen
   return { flashAttention: wishes.flashAttention ?? 'auto', batchSize: within(batchSizes.flash) };
 }
 
+/** What of a model's wishes holds for the model that drafts for it: how it is computed, not in which batches. */
+export function draftAttention({ flashAttention }: AttentionWishes): AttentionWishes {
+  return { flashAttention };
+}
+
 /** What the attention takes beside what any computation of the batch does, bytes: a number for each pair of tokens and head. */
 export function attentionBytes({ flashAttention, batchSize }: Attention, { contextLength, headCount }: Pick<AttentionShape, 'contextLength' | 'headCount'>): number {
   return flashAttention === false ? (scoreBytes(batchSize, contextLength, headCount) ?? 0) : 0;

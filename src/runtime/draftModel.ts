@@ -4,6 +4,7 @@
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
 import type { Logger } from '../common/log';
+import { chooseAttention, type AttentionWishes } from './attention';
 import { DraftPace } from './draftPace';
 import { loadWeights } from './loadWeights';
 import type { StepCost } from './promptLookup';
@@ -15,6 +16,9 @@ export interface DraftOptions {
   readonly modelId: string;
   readonly path: string;
   readonly contextLength: number;
+  /** Of its file. */
+  readonly headCount: number | undefined;
+  readonly attention: AttentionWishes;
   readonly threads: number;
   readonly gpuLayers: number | 'auto' | 'max' | undefined;
   readonly signal: AbortSignal;
@@ -41,9 +45,13 @@ export class DraftModel {
     const { model } = await loadWeights(llama, { ...options, onProgress: () => undefined });
     try {
       checkSameVocabulary(target, model, options.modelId);
+      const contextSize = Math.min(options.contextLength, model.trainContextSize);
       const context = await model.createContext({
-        contextSize: Math.min(options.contextLength, model.trainContextSize),
+        contextSize,
         sequences: 1,
+        ...chooseAttention(options.attention, { gpuLayers: model.gpuLayers, contextLength: contextSize, headCount: options.headCount }),
+        // It has one thing to do at a time, and every token of a draft is waited for.
+        batching: { dispatchSchedule: (dispatch) => dispatch() },
         threads: options.threads,
         createSignal: options.signal,
       });

@@ -11,7 +11,7 @@ import { ResponseGrammars } from './grammar/responseGrammars';
 import { IdleUnload } from './idleUnload';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
-import { differingOptions, mergedOptions } from './loadOptions';
+import { differingOptions, filesBeside, mergedOptions } from './loadOptions';
 import { estimateOf, gigabytes } from './memoryPlan';
 import { freeBytes, makeRoom } from './memoryRoom';
 import { describe, isIdle, residentBytes, type ModelEntry } from './modelEntry';
@@ -76,7 +76,7 @@ export class Engine {
       await this.unload(params.modelId);
     }
     const { size, header } = await checkModelFile(params.path);
-    const draftSize = params.draft === undefined ? 0 : (await checkModelFile(params.draft.path)).size;
+    const beside = await filesBeside(params);
     // Another call may have begun the same load while the file was looked at.
     const concurrent = this.#entries.get(params.modelId);
     if (concurrent !== undefined) {
@@ -88,7 +88,7 @@ export class Engine {
       params,
       header,
       size,
-      draftSize,
+      beside,
       purposes: modelPurposes(header),
       notes: [],
       status: 'loading',
@@ -256,7 +256,7 @@ export class Engine {
     const { ram, vram } = await freeBytes(llama);
     // Idle models make way for one that is loaded.
     const idle = [...this.#entries.values()].filter(isIdle).reduce((sum, entry) => sum + residentBytes(entry), 0);
-    return estimateOf(header, size, params, { ram: ram + idle, vram });
+    return estimateOf(header, size, { ...params, beside: await filesBeside(params) }, { ram: ram + idle, vram });
   }
 
   #grammarsOf({ module, llama }: LlamaLibrary): ResponseGrammars {

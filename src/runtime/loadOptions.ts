@@ -1,12 +1,14 @@
 // How a model is asked to be loaded: which options a load in memory keeps to, and what llama.cpp is told.
 // Must not know: models in memory, windows.
 
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { JanError, isJanError } from '../common/errors';
 import { checkHasNoEmptyTensor } from '../common/gguf/describeModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader } from '../common/gguf/readGgufHeader';
 import type { LoadModelParams } from '../protocol/runtimeProtocol';
+import type { LoadedBeside } from './memoryPlan';
+import { checkModelFile } from './modelFileCheck';
 
 /** Options that a model in memory can't change. */
 const lasting = ['contextLength', 'slots', 'gpuLayers', 'batchSize', 'threads', 'flashAttention', 'loraAdapters', 'draft'] as const;
@@ -26,6 +28,18 @@ export function differingOptions(loaded: LoadModelParams, got: Partial<LoadModel
 /** What was asked for before stays, unless it is asked for otherwise. */
 export function mergedOptions(loaded: LoadModelParams, asked: LoadModelParams): LoadModelParams {
   return { ...loaded, ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) };
+}
+
+/**
+ * What loading a model so loads along with it. An adapter that is not there counts for nothing: the load itself says so.
+ * @throws JanError `model-file-missing`, `model-invalid` for the draft model
+ */
+export async function filesBeside({ draft, loraAdapters = [] }: Pick<LoadModelParams, 'draft' | 'loraAdapters'>): Promise<LoadedBeside> {
+  const sizes = await Promise.all(loraAdapters.map(({ path }) => stat(path).then(({ size }) => size, () => 0)));
+  return {
+    ...(draft === undefined ? {} : { draft: await checkModelFile(draft.path) }),
+    adapterBytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
 }
 
 /**

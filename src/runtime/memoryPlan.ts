@@ -6,7 +6,7 @@
 import { contextBytes } from '../common/gguf/describeModel';
 import type { GgufHeader } from '../common/gguf/readGgufHeader';
 import type { EstimateMemoryParams, EstimateMemoryResult } from '../protocol/runtimeProtocol';
-import { attentionBytes, chooseAttention, type AttentionWishes } from './attention';
+import { attentionBytes, chooseAttention, draftAttention, type AttentionWishes } from './attention';
 
 /** Longest context that is taken without being asked for, tokens. */
 export const defaultContextLength = 8192;
@@ -24,6 +24,15 @@ const tightShare = 0.7;
 export interface LoadWishes extends AttentionWishes {
   readonly contextLength?: number | undefined;
   readonly slots?: number | undefined;
+  /** Default: nothing. */
+  readonly beside?: LoadedBeside | undefined;
+}
+
+/** What is loaded along with a model. */
+export interface LoadedBeside {
+  readonly draft?: { readonly header: GgufHeader; /** Bytes. */ readonly size: number };
+  /** Of the LoRA adapters' files, bytes; default 0. */
+  readonly adapterBytes?: number;
 }
 
 export interface MemoryNeed {
@@ -89,7 +98,7 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
 export function estimateOf(
   header: GgufHeader,
   fileBytes: number,
-  wishes: EstimateMemoryParams,
+  wishes: Pick<EstimateMemoryParams, 'gpuLayers'> & LoadWishes,
   { ram, vram }: { readonly ram: number; readonly vram: number },
 ): EstimateMemoryResult {
   const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram), { card: wishes.gpuLayers === 0 ? 0 : vram });
@@ -113,13 +122,32 @@ export function estimateOf(
 export function memoryNeed(
   header: GgufHeader,
   fileBytes: number,
-  { contextLength, slots, onCard = false, ...wishes }: AttentionWishes & { readonly contextLength: number; readonly slots: number; readonly onCard?: boolean },
+  { beside: { draft, adapterBytes = 0 } = {}, onCard = false, ...wishes }: LoadWishes & { readonly contextLength: number; readonly slots: number; readonly onCard?: boolean },
 ): MemoryNeed {
+  const { contextLength, slots } = wishes;
+  const own = contextNeed(header, fileBytes, { ...wishes, onCard });
+  const drafts =
+    draft === undefined
+      ? { context: 0, compute: 0 }
+      : contextNeed(draft.header, draft.size, { ...draftAttention(wishes), onCard, slots: 1, contextLength: Math.min(contextLength, draft.header.contextLength ?? contextLength) });
+  const weights = fileBytes + (draft?.size ?? 0) + adapterBytes;
+  const context = own.context + drafts.context;
+  const compute = engineBytes + own.compute + drafts.compute;
+  return { contextLength, slots, weights, context, compute, total: weights + context + compute };
+}
+
+/** Keys and values of all conversations, and what computing a batch takes. */
+function contextNeed(
+  header: GgufHeader,
+  fileBytes: number,
+  { contextLength, slots, onCard, ...wishes }: AttentionWishes & { readonly contextLength: number; readonly slots: number; readonly onCard: boolean },
+): Pick<MemoryNeed, 'context' | 'compute'> {
   const { vocabularySize = 32_000, embeddingLength = 4096, headCount } = header;
-  const context = Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10);
   const attention = chooseAttention(wishes, { gpuLayers: onCard ? 1 : 0, contextLength, headCount });
-  const compute = engineBytes + attention.batchSize * (vocabularySize + 12 * embeddingLength) * Float32Array.BYTES_PER_ELEMENT + attentionBytes(attention, { contextLength, headCount });
-  return { contextLength, slots, weights: fileBytes, context, compute, total: fileBytes + context + compute };
+  return {
+    context: Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10),
+    compute: attention.batchSize * (vocabularySize + 12 * embeddingLength) * Float32Array.BYTES_PER_ELEMENT + attentionBytes(attention, { contextLength, headCount }),
+  };
 }
 
 export function gigabytes(bytes: number): string {

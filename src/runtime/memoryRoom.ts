@@ -79,8 +79,8 @@ async function roomNow({ entry, llama, budget, free = () => freeBytes(llama) }: 
   };
 }
 
-function planFor({ header, size, draftSize, params }: ModelEntry, { free, card, limit }: Room): MemoryPlan {
-  return planMemory(header, size + draftSize, params, free, { card, limit });
+function planFor({ header, size, beside, params }: ModelEntry, { free, card, limit }: Room): MemoryPlan {
+  return planMemory(header, size, { ...params, beside }, free, { card, limit });
 }
 
 function tooLarge(entry: ModelEntry, plan: MemoryPlan, free: number, inUse: readonly ModelEntry[], budget: number | undefined): JanError {

@@ -6,6 +6,7 @@ import type { GgufHeader } from '../common/gguf/readGgufHeader';
 import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol';
 import type { EncoderModel } from './encoderModel';
 import { LoadedModel } from './loadedModel';
+import type { LoadedBeside } from './memoryPlan';
 
 export interface ModelEntry {
   readonly modelId: string;
@@ -15,8 +16,7 @@ export interface ModelEntry {
   readonly header: GgufHeader;
   /** Of the file, bytes. */
   readonly size: number;
-  /** Of the draft model's file, bytes; 0: there is none. */
-  readonly draftSize: number;
+  readonly beside: LoadedBeside;
   readonly purposes: readonly ModelPurpose[];
   /** What went otherwise than asked, in words. */
   notes: readonly string[];

@@ -4,7 +4,7 @@
 import process from 'node:process';
 import type { LlamaContext, LlamaModel } from 'node-llama-cpp';
 import type { Logger } from '../common/log';
-import { chooseAttention } from './attention';
+import { chooseAttention, draftAttention } from './attention';
 import { Batching } from './batching';
 import { DraftModel } from './draftModel';
 import { EncoderModel } from './encoderModel';
@@ -114,6 +114,8 @@ async function openDraft({ library, entry, log }: OpenModelOptions, model: Llama
   return DraftModel.open(library.llama, model, {
     ...draft,
     contextLength: context.contextSize,
+    headCount: entry.beside.draft?.header.headCount,
+    attention: draftAttention(entry.params),
     threads: threads ?? library.threads,
     gpuLayers,
     signal: entry.abort.signal,

@@ -44,7 +44,7 @@ export const emptySnapshot: ModelSnapshot = {
   problems: [],
 };
 
-/** `structure`: anything may have changed. `progress`: only the numbers of these downloads and loading models. */
+/** `structure`: anything may have changed. `progress`: only the numbers of these downloads and models in memory. */
 export type CatalogChange =
   | { readonly kind: 'structure' }
   | { readonly kind: 'progress'; readonly downloadIds: readonly string[]; readonly modelIds: readonly string[] };
@@ -199,7 +199,10 @@ export class ModelCatalog implements Disposable {
     this.#stale.delete('engine');
     const key = (models: readonly RunningModel[]): string => models.map((model) => `${model.modelId}\n${model.status}`).join('\n\n');
     const same = key(state.models) === key(this.#snapshot.running);
-    const moved = state.models.filter((model, at) => model.progress !== this.#snapshot.running[at]?.progress);
+    const moved = state.models.filter((model, at) => {
+      const before = this.#snapshot.running[at];
+      return model.progress !== before?.progress || (model.activeRequests ?? 0) !== (before?.activeRequests ?? 0);
+    });
     const problems = this.#snapshot.problems.filter((known) => known.source !== 'engine');
     this.#snapshot = { ...this.#snapshot, running: state.models, problems };
     if (!same) {

@@ -5,6 +5,7 @@ import type { AvailableModel, Download, InferenceModel, Model, RunningModel } fr
 import { formatBytes, formatCount, formatPercent, formatRemaining, formatSpeed, formatTokens, escapeMarkdown, joinFacts } from './format';
 import { commandIds, type CommandId } from './ids';
 import type { Localise } from './localise';
+import { modelActivity } from './modelActivity';
 import type { CatalogProblem, ModelSnapshot } from './modelCatalog';
 
 export type ModelNodeKind = 'group' | 'running' | 'model' | 'download' | 'available' | 'backendModel' | 'problem';
@@ -70,7 +71,8 @@ export function runningNode(
 ): ModelNode {
   const model = downloaded.find((known) => known.id === running.modelId);
   const remote = inference.find((known) => known.id === running.modelId)?.remote === true;
-  const state = runningState(running, l10n);
+  const activity = modelActivity(running, l10n);
+  const state = activity ?? l10n.t('ready');
   const description = joinFacts(state, running.status === 'ready' ? formatBytes(running.memory) : undefined, remote ? l10n.t('remote') : undefined);
   return {
     kind: 'running',
@@ -78,7 +80,7 @@ export function runningNode(
     label: running.name,
     description,
     icon:
-      running.status === 'ready'
+      activity === undefined
         ? { name: 'circle-filled', color: 'testing.iconPassed' }
         : { name: 'loading~spin' },
     contextValue: words('running', 'identified', running.status === 'unloading' ? '' : 'loaded', model?.path === undefined ? '' : 'file', removal(model)),
@@ -100,7 +102,7 @@ export function modelNode(model: Model, running: readonly RunningModel[], l10n: 
   const starter = model.source === 'starter';
   const description = joinFacts(
     starter ? l10n.t('starter model') : undefined,
-    active === undefined ? undefined : active.status === 'ready' ? l10n.t('loaded') : runningState(active, l10n),
+    active === undefined ? undefined : active.status === 'ready' ? l10n.t('loaded') : modelActivity(active, l10n),
     starter ? undefined : model.quantization,
     formatBytes(model.size),
   );
@@ -273,17 +275,6 @@ export function* walk(nodes: readonly ModelNode[]): Generator<ModelNode> {
   for (const node of nodes) {
     yield node;
     yield* walk(node.children ?? []);
-  }
-}
-
-function runningState(model: RunningModel, l10n: Localise): string {
-  switch (model.status) {
-    case 'ready':
-      return l10n.t('ready');
-    case 'loading':
-      return model.progress === undefined ? l10n.t('loading') : l10n.t('loading {0}', formatPercent(model.progress));
-    case 'unloading':
-      return l10n.t('unloading');
   }
 }
 

@@ -6,6 +6,7 @@ import type { CurrentLoad, EngineState, JanApi, ResourcesInfo } from '../api/jan
 import { DisposableStore, toDisposable, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { commandIds, contextKeys, settingIds, type StatusBarShow } from './ids';
+import { isAnswering } from './modelActivity';
 import { statusLine, statusTooltip, wantsPolling, type StatusInput } from './statusText';
 import { onDidChangeSetting, readSetting, setContextKey } from './vscodeIds';
 
@@ -95,7 +96,7 @@ class StatusBar implements Disposable {
       void setContextKey(contextKeys.hasLoadedModel, hasLoadedModel);
     }
     // What a model's coming or going did to memory is worth one measurement, even when nothing polls.
-    const key = [engine.status, engine.activeRequests > 0, ...engine.models.map((model) => `${model.modelId} ${model.status}`)].join('\n');
+    const key = [engine.status, isAnswering(engine), ...engine.models.map((model) => `${model.modelId} ${model.status}`)].join('\n');
     if (key !== this.#engineKey) {
       this.#engineKey = key;
       this.#onAttention();

@@ -5,6 +5,7 @@ import type { CurrentLoad, EngineState, ResourcesInfo, RunningModel } from '../a
 import { escapeIcons, escapeMarkdown, formatBytes, formatPercent, formatTokens, formatTokensPerSecond, joinFacts } from './format';
 import type { StatusBarShow } from './ids';
 import type { Localise } from './localise';
+import { isAnswering, modelActivity } from './modelActivity';
 
 export interface StatusInput {
   readonly show: StatusBarShow;
@@ -47,7 +48,7 @@ export function statusLine(input: StatusInput, l10n: Localise): StatusLine {
       ? { text: `$(loading~spin) ${l10n.t('Jan')}`, spoken: l10n.t('Jan: the engine is starting'), failed: false }
       : { text: '$(comment-discussion) Jan', spoken: l10n.t('Jan: no model is loaded'), failed: false };
   }
-  const busy = model.status !== 'ready' || (engine?.activeRequests ?? 0) > 0;
+  const busy = model.status !== 'ready' || isAnswering(engine);
   const state = modelState(model, engine, l10n);
   return {
     text: joinFacts(`$(${busy ? 'loading~spin' : 'chip'}) ${shorten(escapeIcons(model.name))}`, state),
@@ -70,7 +71,7 @@ export function statusTooltip(input: StatusInput, l10n: Localise, formatTime: (a
       l10n.t('Model'),
       joinFacts(
         model.name,
-        model.status === 'ready' ? undefined : modelState(model, engine, l10n),
+        modelActivity(model, l10n),
         formatBytes(model.memory),
         model.contextLength === undefined ? undefined : l10n.t('{0} tokens of context', formatTokens(model.contextLength)),
       ),
@@ -113,18 +114,14 @@ export function modelInFocus(engine: EngineState | undefined): RunningModel | un
 
 /** Is there a reason to measure every two seconds? Only while somebody can see the numbers move. */
 export function wantsPolling(input: { readonly show: StatusBarShow; readonly focused: boolean; readonly engine?: EngineState }): boolean {
-  return input.focused && input.show !== 'off' && (input.show === 'load' || (input.engine?.activeRequests ?? 0) > 0);
+  return input.focused && input.show !== 'off' && (input.show === 'load' || isAnswering(input.engine));
 }
 
 function modelState(model: RunningModel, engine: EngineState | undefined, l10n: Localise): string {
-  switch (model.status) {
-    case 'loading':
-      return model.progress === undefined ? l10n.t('loading') : l10n.t('loading {0}', formatPercent(model.progress));
-    case 'unloading':
-      return l10n.t('unloading');
-    case 'ready':
-      return formatTokensPerSecond(engine?.tokensPerSecond);
-  }
+  const speed = formatTokensPerSecond(engine?.tokensPerSecond);
+  // Who asks here sees the answer, and is told how fast it comes.
+  const isForHere = model.status === 'ready' && (engine?.activeRequests ?? 0) > 0;
+  return isForHere ? speed : (modelActivity(model, l10n) ?? speed);
 }
 
 function engineText(engine: EngineState | undefined, l10n: Localise): string {
@@ -136,7 +133,11 @@ function engineText(engine: EngineState | undefined, l10n: Localise): string {
     case 'starting':
       return l10n.t('starting');
     case 'running':
-      return engine.activeRequests > 0 ? l10n.t('answering ({0})', engine.activeRequests) : l10n.t('idle');
+      return engine.activeRequests > 0
+        ? l10n.t('answering ({0})', engine.activeRequests)
+        : isAnswering(engine)
+          ? l10n.t('answering other windows or programs')
+          : l10n.t('idle');
     case 'crashed':
       return l10n.t('stopped unexpectedly');
   }

@@ -135,9 +135,10 @@ export class LlamaBackend implements ModelBackend, Disposable {
     return this.running.find((running) => running.modelId === modelId)!;
   }
 
-  async estimateModelMemory(modelId: string, { contextLength, gpuLayers, batchSize }: ModelLoadOptions = {}): Promise<MemoryEstimate> {
+  async estimateModelMemory(modelId: string, options: ModelLoadOptions = {}): Promise<MemoryEstimate> {
     const { path } = await this.#downloadedModel(modelId);
-    const ask = (connection: RuntimeConnection) => connection.request(estimateMemoryRequest, { path, ...definedOnly({ contextLength, gpuLayers, batchSize }) });
+    const wishes = { ...toLoadParams(options), ...(await this.#draftOf(options)) };
+    const ask = (connection: RuntimeConnection) => connection.request(estimateMemoryRequest, { path, ...wishes });
     // A question in passing is no use of an engine that runs for others.
     const { vram, advice, ...estimate } = (await this.supervisor.visit(ask)) ?? (await ask(await this.supervisor.lease()));
     return { modelId, ...estimate, ...definedOnly({ vram, advice }) };

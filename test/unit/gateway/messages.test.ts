@@ -121,6 +121,12 @@ describe('Anthropic messages', () => {
     ]);
   });
 
+  it('goes on with an answer that the caller has begun', async () => {
+    await open();
+    await client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] });
+    assert.deepEqual(echoCore.requests[0]?.messages.at(-1), { role: 'assistant', content: 'Well' });
+  });
+
   it('counts tokens and lists models', async () => {
     await open();
     const { model, messages } = ask;
@@ -137,7 +143,6 @@ describe('Anthropic messages', () => {
     await assert.rejects(client.messages.create({ ...ask, ...sampling({ temperature: 2 }) }), (error) => {
       return error instanceof Anthropic.BadRequestError && /"temperature"/.test(saidBy(error)) && error.type === 'invalid_request_error';
     });
-    await assert.rejects(client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] }), /prefill/);
     await assert.rejects(client.messages.create(ask), (error) => error instanceof Anthropic.InternalServerError && error.type === 'overloaded_error');
     let text = '';
     await assert.rejects(
@@ -157,6 +162,7 @@ describe('Anthropic messages', () => {
       [{ tool_choice: { type: 'any' } }, /"tool_choice"/],
       [{ messages: [{ role: 'user', content: [{ type: 'image', source: {} }] }] }, /"image"/],
       [{ messages: [{ role: 'system', content: 'x' }] }, /"messages\[0\]\.role"/],
+      [{ messages: [...ask.messages, { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'get_time', input: {} }] }] }, /results come/],
     ];
     for (const [fields, expected] of cases) {
       await assert.rejects(client.messages.create({ ...ask, ...fields }), (error) => error instanceof Anthropic.BadRequestError && expected.test(saidBy(error)));

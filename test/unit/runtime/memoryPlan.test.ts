@@ -22,6 +22,16 @@ describe('memory plan', () => {
     assert.equal(compute({}) - compute({ flashAttention: true }), 128 * 8192 * 16 * 4 - 384 * perToken);
   });
 
+  it('counts what is loaded along: a draft model with its own context, and adapters', () => {
+    const alone = memoryNeed(llama8B, file, { contextLength: 8192, slots: 2 });
+    const drafting = memoryNeed(llama8B, file, { contextLength: 8192, slots: 2, beside: { draft: { header: { ...llama8B, contextLength: 2048 }, size: gib }, adapterBytes: 1000 } });
+    assert.equal(drafting.weights - alone.weights, gib + 1000);
+    assert.equal(drafting.context - alone.context, gib / 4, 'one conversation, no longer than it was trained for');
+    assert.ok(drafting.compute > alone.compute);
+    assert.equal(drafting.total, drafting.weights + drafting.context + drafting.compute);
+    assert.equal(planMemory(llama8B, file, { beside: { draft: { header: llama8B, size: 30 * gib } } }, 32 * gib).fit, 'too-large');
+  });
+
   it('takes the default where there is room, and says when it is tight', () => {
     const roomy = planMemory(llama8B, file, {}, 32 * gib);
     assert.deepEqual([roomy.fit, roomy.need.contextLength, roomy.need.slots, roomy.notes], ['fits', 8192, 4, []]);

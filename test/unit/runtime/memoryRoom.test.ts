@@ -10,7 +10,7 @@ const header = { ...llama8B, contextLength: 8192 };
 function entry(modelId: string, change: Partial<ModelEntry> = {}): ModelEntry {
   const waiting = new Set<() => void>();
   return {
-    modelId, path: `/${modelId}.gguf`, params: { modelId, path: `/${modelId}.gguf` }, header, size: 4 * gib, draftSize: 0, purposes: [], notes: [],
+    modelId, path: `/${modelId}.gguf`, params: { modelId, path: `/${modelId}.gguf` }, header, size: 4 * gib, beside: {}, purposes: [], notes: [],
     status: 'loading', progress: 0, planned: 0, users: 0, lastUsed: 0, wasAsked: true, abort: new AbortController(), waiting, ready: new Promise(() => undefined),
     ...change,
   };

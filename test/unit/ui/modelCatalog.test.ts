@@ -111,14 +111,17 @@ describe('ModelCatalog', () => {
     await nextChange();
     services.changeEngine.fire(engine({ models: [running({ status: 'loading', progress: 0.43 })] }));
     await nextChange();
-    // A count of running answers is nothing that the tree shows.
+    // How many answers this window waits for is nothing that the tree shows; how many a model writes is.
     services.changeEngine.fire(engine({ models: [running({ status: 'loading', progress: 0.43 })], activeRequests: 1 }));
     services.changeEngine.fire(engine({ models: [running()] }));
+    await nextChange();
+    services.changeEngine.fire(engine({ models: [running({ activeRequests: 1 })] }));
     await nextChange();
     assert.deepEqual(changes, [
       { kind: 'structure' },
       { kind: 'progress', downloadIds: [], modelIds: ['qwen'] },
       { kind: 'structure' },
+      { kind: 'progress', downloadIds: [], modelIds: ['qwen'] },
     ]);
     assert.equal(services.calls.filter((name) => name === 'getEngineState').length, 1);
   });

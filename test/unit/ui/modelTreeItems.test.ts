@@ -65,6 +65,15 @@ describe('buildModelTree', () => {
     assert.deepEqual(Object.keys(outline(build({ downloaded: [starter] }))), ['Downloaded']);
   });
 
+  it('says of a model in memory what it does', () => {
+    const description = (over: Parameters<typeof running>[0]): unknown => build({ running: [running(over)] })[0]?.children?.[0]?.description;
+    assert.equal(description({ status: 'loading', progress: 0.43 }), 'loading 43 %');
+    assert.equal(description({ activeRequests: 0 }), 'ready');
+    assert.equal(description({ activeRequests: 1 }), 'answering');
+    assert.equal(description({ activeRequests: 3, memory: 5_000_000_000 }), 'answering (3) · 5 GB');
+    assert.equal(description({ status: 'unloading', activeRequests: 1 }), 'unloading');
+  });
+
   it('does not recommend what is here or on its way', () => {
     const tree = build({
       downloaded: [model({ id: 'here' })],

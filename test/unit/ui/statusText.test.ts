@@ -24,6 +24,14 @@ describe('statusLine', () => {
     assert.equal(line({ engine: engine({ models: [running()], activeRequests: 1, tokensPerSecond: 38.2 }) }), '$(loading~spin) Qwen 3 · 38 t/s');
   });
 
+  it('tells that others are answered, of which no speed is known here', () => {
+    const others = engine({ models: [running({ activeRequests: 2 })], tokensPerSecond: 38.2 });
+    assert.equal(line({ engine: others }), '$(loading~spin) Qwen 3 · answering (2)');
+    assert.equal(line({ engine: engine({ models: [running({ activeRequests: 1 })] }) }), '$(loading~spin) Qwen 3 · answering');
+    assert.match(statusTooltip({ show: 'model', engine: others }, untranslated, String), /answering other windows or programs/);
+    assert.equal(line({ engine: engine({ models: [running({ activeRequests: 1 })], activeRequests: 1, tokensPerSecond: 38.2 }) }), '$(loading~spin) Qwen 3 · 38 t/s');
+  });
+
   it('shows load when asked to and measured', () => {
     assert.equal(line({ show: 'load', load }), '$(pulse) CPU 37 % · RAM 61 %');
     assert.equal(line({ show: 'load' }), '$(comment-discussion) Jan');
@@ -87,6 +95,7 @@ describe('wantsPolling', () => {
     assert.equal(wantsPolling({ show: 'load', focused: false }), false);
     assert.equal(wantsPolling({ show: 'model', focused: true, engine: engine() }), false);
     assert.equal(wantsPolling({ show: 'model', focused: true, engine: answering }), true);
+    assert.equal(wantsPolling({ show: 'model', focused: true, engine: engine({ models: [running({ activeRequests: 1 })] }) }), true);
     assert.equal(wantsPolling({ show: 'model', focused: false, engine: answering }), false);
     assert.equal(wantsPolling({ show: 'off', focused: true, engine: answering }), false);
   });

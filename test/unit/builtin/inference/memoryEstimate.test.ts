@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
+import type { ModelLoadOptions } from '../../../../src/api/jan';
 import { isJanError } from '../../../../src/common/errors';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { createHarness, modelAt, type Harness } from './inferenceHarness';
@@ -29,6 +30,20 @@ describe('memory of a model', function () {
     assert.equal(running.contextLength, estimate.contextLength);
     const ratio = running.memory! / (estimate.weights + estimate.context);
     assert.ok(ratio > 0.8 && ratio < 1.6, `${running.memory} bytes taken, ${estimate.weights + estimate.context} expected`);
+  });
+
+  it('counts attention as it is wished for, and a draft model', async () => {
+    harness.models.push(modelAt('drafting', await testModelPath('null')));
+    const { inference } = harness.api;
+    const estimate = (options: ModelLoadOptions) => inference.estimateModelMemory('small', { contextLength: 4096, ...options });
+    const [plain, flash, drafted] = [await estimate({ flashAttention: false, batchSize: 512 }), await estimate({ flashAttention: true }), await estimate({ draftModelId: 'drafting' })];
+    assert.ok(plain.compute > flash.compute);
+    assert.equal(drafted.weights, plain.weights + (await stat(await testModelPath('null'))).size);
+    assert.ok(drafted.context > plain.context);
+    const running = await inference.initModel('small', { contextLength: 4096, draftModelId: 'drafting' });
+    const ratio = running.memory! / (drafted.weights + drafted.context);
+    assert.ok(ratio > 0.8 && ratio < 1.6, `${running.memory} bytes taken, ${drafted.weights + drafted.context} expected`);
+    await assert.rejects(estimate({ draftModelId: 'absent' }), { code: 'model-not-found' });
   });
 
   it('says what a load with other options takes, and loads with them', async () => {
