@@ -10,7 +10,7 @@ export const runtimeProtocolVersion = 4;
 
 /**
  * A connection whose first byte is `beat` is a pulse and no lease: each beat is answered by one, also while native code
- * holds the main thread. `hung` comes before the process ends itself because its main thread did not answer.
+ * holds the main thread. `hung` comes before the process ends itself because its main thread or native code did not answer.
  *
  * A pulse on which `watch` is said turns into a watch: the runtime writes its state (`watchedStateSchema`) as a line of JSON
  * at once and on every change, and listens to nothing more. Who only watches keeps no process alive. An engine that was built

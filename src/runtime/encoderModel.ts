@@ -12,6 +12,8 @@ export interface EncoderOptions {
   readonly contextLength: number;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** A text has been read. */
+  readonly onStep: () => void;
 }
 
 type EncoderContext = { readonly kind: 'embeddings'; readonly context: LlamaEmbeddingContext } | { readonly kind: 'rerank'; readonly context: LlamaRankingContext };
@@ -25,16 +27,17 @@ export class EncoderModel {
     private readonly model: LlamaModel,
     private readonly encoder: EncoderContext,
     readonly contextLength: number,
+    private readonly onStep: () => void,
     private readonly onChange: () => void,
   ) {}
 
   static async create(model: LlamaModel, options: EncoderOptions, onChange: () => void): Promise<EncoderModel> {
-    const { kind, contextLength, threads, signal } = options;
+    const { kind, contextLength, threads, signal, onStep } = options;
     // A text is read in one batch: each of its tokens looks at all others.
     const shared = { contextSize: contextLength, batchSize: contextLength, threads, createSignal: signal };
     const encoder: EncoderContext =
       kind === 'embeddings' ? { kind, context: await model.createEmbeddingContext(shared) } : { kind, context: await model.createRankingContext(shared) };
-    return new EncoderModel(model, encoder, contextLength, onChange);
+    return new EncoderModel(model, encoder, contextLength, onStep, onChange);
   }
 
   get kind(): EncoderContext['kind'] {
@@ -75,6 +78,7 @@ export class EncoderModel {
         tokens += length;
         this.#checkGoesOn(signal);
         const { vector } = await encoder.context.getEmbeddingFor(own);
+        this.onStep();
         vectors.push(toBase64(ofUnitLength(vector)));
       }
       return { vectors, tokens };
@@ -98,6 +102,7 @@ export class EncoderModel {
         tokens += length;
         this.#checkGoesOn(signal);
         const score = await encoder.context.rank(queryTokens, own);
+        this.onStep();
         results.push({ index, score: Number.isFinite(score) ? Math.min(1, Math.max(0, score)) : 0 });
       }
       return { results: results.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, topN), tokens };

@@ -12,13 +12,23 @@ import { IdleUnload } from './idleUnload';
 import { openLlama, type LlamaLibrary } from './llamaLibrary';
 import { LoadedModel } from './loadedModel';
 import { differingOptions, filesBeside, mergedOptions } from './loadOptions';
-import { estimateOf, gigabytes } from './memoryPlan';
+import { estimateOf, gigabytes, type MemoryPlan } from './memoryPlan';
 import { freeBytes, makeRoom } from './memoryRoom';
 import { describe, isIdle, residentBytes, type ModelEntry } from './modelEntry';
 import { checkModelFile } from './modelFileCheck';
 import { openModel } from './openModel';
 import { Sandbox } from './sandbox/sandbox';
+import { StallWatch } from './stallWatch';
 import { StateCache } from './stateCache';
+
+export interface EngineOptions {
+  readonly log: Logger;
+  readonly onChange: () => void;
+  /** Native code has not come back for `stallMs`; only the end of the process helps. */
+  readonly onStall: () => void;
+  /** Sleep not counted. */
+  readonly stallMs: number;
+}
 
 export class Engine {
   readonly #entries = new Map<string, ModelEntry>();
@@ -27,6 +37,10 @@ export class Engine {
   #grammars: ResponseGrammars | undefined;
   /** Bytes for all models together; undefined: what is free. */
   #memoryBudget: number | undefined;
+  /** Loads take room one after the other: what one will take is not free for the next. */
+  #roomTaken: Promise<unknown> = Promise.resolve();
+  private readonly log: Logger;
+  private readonly onChange: () => void;
   readonly #idleUnload = new IdleUnload({
     idle: () => [...this.#entries.values()].filter(isIdle),
     unload: (modelId) => {
@@ -35,12 +49,11 @@ export class Engine {
     },
   });
 
-  constructor(
-    private readonly log: Logger,
-    private readonly onChange: () => void,
-  ) {
-    this.#states = new StateCache({ log });
-    this.#sandbox = new Sandbox({}, undefined, log);
+  constructor(private readonly options: EngineOptions) {
+    this.log = options.log;
+    this.onChange = options.onChange;
+    this.#states = new StateCache({ log: this.log });
+    this.#sandbox = new Sandbox({}, undefined, this.log);
   }
 
   get models(): RuntimeModel[] {
@@ -49,7 +62,15 @@ export class Engine {
 
   async load(params: LoadModelParams, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<RuntimeModel> {
     const existing = this.#entries.get(params.modelId);
-    if (existing !== undefined && existing.status !== 'unloading' && existing.path === params.path) {
+    if (existing?.status === 'loading' && existing.abort.signal.aborted) {
+      // Given up by all who wanted it, which native code takes its time to notice: it only has to be out of the way.
+      await existing.ready.catch(() => undefined);
+      if (signal.aborted) {
+        throw loadingCancelled();
+      }
+      return this.load(params, onProgress, signal);
+    }
+    if (existing !== undefined && existing.status !== 'unloading' && existing.leaving === undefined && existing.path === params.path) {
       const got = existing.loaded === undefined ? {} : { contextLength: existing.loaded.contextLength, slots: existing.loaded.slots };
       const differing = differingOptions(existing.params, got, params);
       if (differing.length === 0) {
@@ -98,6 +119,10 @@ export class Engine {
       lastUsed: performance.now(),
       wasAsked: false,
       abort: new AbortController(),
+      stall: new StallWatch(this.options.stallMs, () => {
+        this.log.error(`${params.modelId} has made no step for ${Math.round(this.options.stallMs / 1000)} s`);
+        this.options.onStall();
+      }),
       waiting: new Set(),
       ready: Promise.reject(new Error('not begun')),
     };
@@ -175,9 +200,11 @@ export class Engine {
       throw new JanError('model-not-found', 'The model is not loaded. Load it, then send the message again.', { details: { modelId } });
     }
     entry.users++;
+    const end = entry.stall.begin();
     try {
       return await run(await entry.ready);
     } finally {
+      end();
       entry.users--;
       entry.wasAsked = true;
       entry.lastUsed = performance.now();
@@ -190,7 +217,7 @@ export class Engine {
     entry.waiting.add(onProgress);
     let leave = (): void => undefined;
     const left = new Promise<never>((_resolve, reject) => {
-      leave = () => reject(new JanError('cancelled', 'Loading was cancelled.'));
+      leave = () => reject(loadingCancelled());
       signal.addEventListener('abort', leave, { once: true });
       if (signal.aborted) {
         leave();
@@ -209,19 +236,10 @@ export class Engine {
   }
 
   async #load(entry: ModelEntry): Promise<LoadedModel | EncoderModel> {
+    const end = entry.stall.begin();
     try {
       const library = await openLlama(this.log);
-      const plan = await makeRoom({
-        entry,
-        llama: library.llama,
-        budget: this.#memoryBudget,
-        entries: () => [...this.#entries.values()],
-        unload: (idle) => {
-          this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
-          return this.unload(idle.modelId);
-        },
-      });
-      entry.planned = plan.need.total;
+      const plan = await this.#takeRoom(entry, library);
       const { loaded, notes } = await openModel({
         library,
         entry,
@@ -246,7 +264,29 @@ export class Engine {
       }
       this.onChange();
       throw loadError(error, entry);
+    } finally {
+      end();
     }
+  }
+
+  #takeRoom(entry: ModelEntry, { llama }: LlamaLibrary): Promise<MemoryPlan> {
+    const take = async (): Promise<MemoryPlan> => {
+      const plan = await makeRoom({
+        entry,
+        llama,
+        budget: this.#memoryBudget,
+        entries: () => [...this.#entries.values()],
+        unload: (idle) => {
+          this.log.info(`Unloading ${idle.modelId} to make room for ${entry.modelId}`);
+          return this.unload(idle.modelId);
+        },
+      });
+      entry.planned = plan.need.total;
+      return plan;
+    };
+    const taken = this.#roomTaken.then(take);
+    this.#roomTaken = taken.catch(() => undefined);
+    return taken;
   }
 
   /** What a model would take now. @throws JanError `model-file-missing`, `model-invalid` */
@@ -264,12 +304,17 @@ export class Engine {
   }
 
   #progress(entry: ModelEntry, fraction: number): void {
+    entry.stall.step();
     entry.progress = Math.min(1, Math.max(0, fraction));
     for (const report of entry.waiting) {
       report(entry.progress);
     }
     this.onChange();
   }
+}
+
+function loadingCancelled(): JanError {
+  return new JanError('cancelled', 'Loading was cancelled.');
 }
 
 function loadError(error: unknown, entry: ModelEntry): JanError {

@@ -24,6 +24,8 @@ export type MainToDoor =
   /** For those who watch: a line without its end. */
   | { readonly kind: 'state'; readonly line: string }
   | { readonly kind: 'exit' }
+  /** Native code hangs. */
+  | { readonly kind: 'hung' }
   | { readonly kind: 'pong' };
 
 export interface FrontDoorOptions {
@@ -202,6 +204,9 @@ class FrontDoor {
           setTimeout(kill, 50);
         });
         break;
+      case 'hung':
+        this.#endHung();
+        break;
       case 'pong':
         this.#unansweredTicks = 0;
         break;
@@ -211,14 +216,18 @@ class FrontDoor {
   #tick(): void {
     if (++this.#unansweredTicks * tickMs > this.options.hangDeadlineMs) {
       process.stderr.write('error The engine did not answer in time and is ended.\n');
-      for (const pulse of this.#pulses) {
-        // To a watch it means nothing, and its end all the same.
-        pulse.write(Uint8Array.of(pulseBytes.hung));
-      }
-      this.#end();
+      this.#endHung();
       return;
     }
     this.#tell({ kind: 'ping' });
+  }
+
+  #endHung(): void {
+    for (const pulse of this.#pulses) {
+      // To a watch it means nothing, and its end all the same.
+      pulse.write(Uint8Array.of(pulseBytes.hung));
+    }
+    this.#end();
   }
 
   #end(): void {

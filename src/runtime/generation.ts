@@ -9,6 +9,7 @@ import { ChunkSender } from './chunkSender';
 import { DeferredText } from './deferredText';
 import type { AnswerListener } from './loadedModel';
 import type { Prompt } from './prompt';
+import { restorablePrefix } from './restorable';
 import { keptForWholeTiles, PromptPieces, type PieceTimes } from './promptPieces';
 import type { Guesser } from './speculation';
 import { chooseTokens, type ChosenToken, type TokenChoiceOptions } from './tokenChoice';
@@ -183,11 +184,12 @@ function grammarGate({ grammar, tools }: Generation, answer: AnswerText<Token>):
 async function reusePrefix({ sequence, prompt: { tokens }, hasTiles }: Generation): Promise<number> {
   const known = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
   const shared = hasTiles && !sequence.needsCheckpoints ? keptForWholeTiles(known, tokens.length) : known;
-  if (shared < sequence.nextTokenIndex) {
-    await sequence.eraseContextTokenRanges([{ start: shared, end: sequence.nextTokenIndex }]);
+  // Cut where nothing has to be read again: node-llama-cpp would read up to any other cut in one go, beyond the reach of Stop.
+  const kept = restorablePrefix(sequence, shared);
+  if (kept < sequence.nextTokenIndex) {
+    await sequence.eraseContextTokenRanges([{ start: kept, end: sequence.nextTokenIndex }]);
   }
-  // A model whose memory cannot be cut anywhere (recurrent, sliding window) goes back to its last checkpoint.
-  return Math.min(shared, sequence.nextTokenIndex);
+  return Math.min(kept, sequence.nextTokenIndex);
 }
 
 /** Reads all but the last piece of the prompt; returns that piece, or undefined when cancelled. */

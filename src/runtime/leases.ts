@@ -17,6 +17,8 @@ export interface Leases {
   tellWatchers(line: string): void;
   /** Ends the process, after what was written has left. */
   exit(): void;
+  /** Ends the process and tells the windows why: native code does not come back. */
+  hung(): void;
 }
 
 export function openLeases(worker: Worker, listener: LeaseListener): Leases {
@@ -51,7 +53,7 @@ export function openLeases(worker: Worker, listener: LeaseListener): Leases {
         break;
     }
   });
-  return { tellWatchers: (line) => tell({ kind: 'state', line }), exit: () => tell({ kind: 'exit' }) };
+  return { tellWatchers: (line) => tell({ kind: 'state', line }), exit: () => tell({ kind: 'exit' }), hung: () => tell({ kind: 'hung' }) };
 }
 
 class LeaseStream extends Duplex {

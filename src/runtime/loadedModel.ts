@@ -54,6 +54,8 @@ export class LoadedModel {
   readonly #slots: Slots;
   #ends: readonly Token[] | undefined;
   readonly #running = new Map<AbortController, Promise<unknown>>();
+  /** Requests that have come and are not done. */
+  #requests = 0;
 
   constructor(
     private readonly parts: LoadedParts,
@@ -98,7 +100,7 @@ export class LoadedModel {
   }
 
   get activeRequests(): number {
-    return this.#running.size;
+    return this.#requests - this.#slots.queued;
   }
 
   get queuedRequests(): number {
@@ -122,17 +124,33 @@ export class LoadedModel {
     return detokenizeTokens(this.parts.model, tokens);
   }
 
-  async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
-    const started = performance.now();
-    const builder = await this.templates.builderFor(params.chatTemplate);
-    const tools = toolUseOf(params, builder.template.source, this.parts.model);
-    const prompt = await builder.build(params, this.contextLength, params.maxTokens);
-    return this.#answer(prompt, params, listener, signal, started, tools);
+  chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
+    return this.#counted(async () => {
+      const started = performance.now();
+      const builder = await this.templates.builderFor(params.chatTemplate);
+      const tools = toolUseOf(params, builder.template.source, this.parts.model);
+      const prompt = await builder.build(params, this.contextLength, params.maxTokens);
+      return this.#answer(prompt, params, listener, signal, started, tools);
+    });
   }
 
-  async complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
-    const started = performance.now();
-    return this.#answer(await buildTextPrompt(this.parts.model, params, this.contextLength), params, listener, signal, started);
+  complete(params: CompleteParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
+    return this.#counted(async () => {
+      const started = performance.now();
+      return this.#answer(await buildTextPrompt(this.parts.model, params, this.contextLength), params, listener, signal, started);
+    });
+  }
+
+  /** From its first moment on: whoever would unload the model meanwhile is told that it is in use. */
+  async #counted<R>(answer: () => Promise<R>): Promise<R> {
+    this.#requests++;
+    this.onChange();
+    try {
+      return await answer();
+    } finally {
+      this.#requests--;
+      this.onChange();
+    }
   }
 
   async #answer(
@@ -192,7 +210,6 @@ export class LoadedModel {
       started,
     });
     this.#running.set(abort, answer);
-    this.onChange();
     try {
       return await answer;
     } finally {

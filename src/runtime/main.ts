@@ -1,5 +1,5 @@
 // Entry of the llama.cpp process (dist/runtime.mjs), a child beside a real node_modules that serves all windows of a
-// user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000] [--starter <pid>]
+// user. Usage: runtime.mjs --listen <socket or pipe> [--first-lease-ms 10000] [--hang-ms 120000] [--stall-ms 600000] [--starter <pid>]
 // Must not know: VS Code, services, conversations.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { Engine } from './engine';
 import { isRunning, runFrontDoor, type FrontDoorOptions } from './frontDoor';
 import { openLeases } from './leases';
 import { LeaseSession } from './leaseSession';
+import { defaultStallMs } from './stallWatch';
 
 /** Exit code of the process that found another one in its place. */
 const exitTaken = 3;
@@ -58,7 +59,7 @@ function run(): void {
     sessions.forEach((session) => session.sendState(state()));
     leases.tellWatchers(watchedState(state()));
   }, 100);
-  const engine = new Engine(log, announce);
+  const engine = new Engine({ log, onChange: announce, onStall: () => leases.hung(), stallMs: Number(argument('--stall-ms') ?? defaultStallMs) });
   const leases = openLeases(worker, {
     onListening: () => process.stdout.write('listening\n'),
     onRefused: (reason) => {

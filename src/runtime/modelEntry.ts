@@ -7,6 +7,7 @@ import type { LoadModelParams, RuntimeModel } from '../protocol/runtimeProtocol'
 import type { EncoderModel } from './encoderModel';
 import { LoadedModel } from './loadedModel';
 import type { LoadedBeside } from './memoryPlan';
+import type { StallWatch } from './stallWatch';
 
 export interface ModelEntry {
   readonly modelId: string;
@@ -34,6 +35,8 @@ export interface ModelEntry {
   /** Set once it is unloaded. */
   leaving?: Promise<void>;
   readonly abort: AbortController;
+  /** Over its load and all calls that need it. */
+  readonly stall: StallWatch;
   /** Who waits for the load; when the last one has gone, it is given up. */
   readonly waiting: Set<(fraction: number) => void>;
   ready: Promise<LoadedModel | EncoderModel>;

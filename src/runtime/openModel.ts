@@ -16,6 +16,7 @@ import { checkedAdapters } from './loadOptions';
 import type { MemoryNeed } from './memoryPlan';
 import type { ModelEntry } from './modelEntry';
 import type { Sandbox } from './sandbox/sandbox';
+import { settleDraws } from './settledDraws';
 import type { StateCache } from './stateCache';
 import { ModelTemplates } from './template/modelTemplates';
 
@@ -63,13 +64,16 @@ async function prepare(options: OpenModelOptions, model: LlamaModel): Promise<Lo
   const encoder = entry.purposes.find((purpose) => purpose === 'embeddings' || purpose === 'rerank');
   if (encoder !== undefined) {
     const longest = Math.min(params.contextLength ?? defaultEncoderLength, model.trainContextSize);
-    return EncoderModel.create(model, { kind: encoder, contextLength: longest, threads: library.threads, signal: entry.abort.signal }, options.onChange);
+    return EncoderModel.create(model, { kind: encoder, contextLength: longest, threads: library.threads, signal: entry.abort.signal, onStep: () => entry.stall.step() }, options.onChange);
   }
   const templates = ModelTemplates.open(model, sandbox, params.chatTemplate, log);
   templates.catch(() => undefined);
   // A context keeps to the most threads that were allowed when it was made.
   library.llama.maxThreads = library.threads;
-  const batching = new Batching(library.adaptThreads);
+  const batching = new Batching(() => {
+    entry.stall.step();
+    library.adaptThreads();
+  });
   const context = await createContext(options, model, batching);
   const draft = await openDraft(options, model, context);
   return new LoadedModel(
@@ -96,13 +100,13 @@ async function createContext({ library, entry, need, log }: OpenModelOptions, mo
     failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
   };
   try {
-    return await model.createContext({ ...options, sequences: need.slots });
+    return settleDraws(await model.createContext({ ...options, sequences: need.slots }));
   } catch (error) {
     if (need.slots === 1 || entry.abort.signal.aborted) {
       throw error;
     }
     log.warn(`No memory for ${need.slots} conversations at once, trying one: ${error instanceof Error ? error.message : String(error)}`);
-    return await model.createContext({ ...options, sequences: 1 });
+    return settleDraws(await model.createContext({ ...options, sequences: 1 }));
   }
 }
 

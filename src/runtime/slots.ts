@@ -3,6 +3,7 @@
 
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import { JanError } from '../common/errors';
+import { restorablePrefix } from './restorable';
 import { chooseSlot } from './slotScheduler';
 import { worthKeeping, type KeptState, type StateCache } from './stateCache';
 
@@ -26,7 +27,8 @@ export class Slots {
   readonly #queue: Waiting[] = [];
   /** States that are being kept of slots which others copy from: what several want is kept once. */
   readonly #copies = new Map<Slot, Promise<KeptState | undefined>>();
-  readonly #keeping = new Set<Promise<unknown>>();
+  /** States that are being kept or copied in. */
+  readonly #underway = new Set<Promise<unknown>>();
   /** There are more conversations than slots. */
   #hasPushedOut = false;
   #quiet: NodeJS.Timeout | undefined;
@@ -55,6 +57,9 @@ export class Slots {
    * @throws JanError `cancelled` when the model is unloaded meanwhile
    */
   async acquire(tokens: Token[], signal: AbortSignal): Promise<Slot | undefined> {
+    if (this.#closed) {
+      throw unloaded();
+    }
     clearTimeout(this.#quiet);
     let slot = this.#queue.length === 0 ? this.#choose(tokens) : undefined;
     let waitedBefore = false;
@@ -89,7 +94,7 @@ export class Slots {
     }
     slot.busy = true;
     try {
-      await this.#prepare(slot, tokens);
+      await this.#tracked(this.#prepare(slot, tokens));
     } catch (error) {
       this.release(slot);
       throw error;
@@ -111,15 +116,17 @@ export class Slots {
     }
   }
 
-  /** Everyone who waits is told that there is nothing to wait for. */
+  /** Everyone who waits is told that there is nothing to wait for. When it resolves, native code is at none of the slots for us. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#quiet);
     for (const waiting of this.#queue.splice(0)) {
       waiting.start();
     }
-    // What is being kept now would not be forgotten.
-    await Promise.allSettled(this.#keeping);
+    // What is being kept now would not be forgotten; and whoever frees the context ends the process while a state is copied.
+    while (this.#underway.size > 0) {
+      await Promise.allSettled(this.#underway);
+    }
     await this.states.forget(this);
   }
 
@@ -143,12 +150,15 @@ export class Slots {
       this.#hasPushedOut = true;
       await this.#keep(slot);
     }
+    if (this.#closed) {
+      return;
+    }
     const donor = this.#donor(slot, tokens, Math.max(own, known?.sharedPrefix ?? 0) + worthKeeping);
     if (donor !== undefined) {
       const copied = await this.#copy(donor);
       known = copied === undefined ? known : this.states.find(this, tokens, slot.sequence.needsCheckpoints);
     }
-    if (known !== undefined && known.sharedPrefix >= own + worthKeeping) {
+    if (known !== undefined && known.sharedPrefix >= own + worthKeeping && !this.#closed) {
       await this.states.restore(known.state, slot.sequence);
     }
   }
@@ -162,9 +172,16 @@ export class Slots {
   }
 
   #keep({ sequence }: Slot): Promise<KeptState | undefined> {
-    const keeping = this.states.keep(this, sequence).finally(() => this.#keeping.delete(keeping));
-    this.#keeping.add(keeping);
-    return keeping;
+    return this.#tracked(this.states.keep(this, sequence));
+  }
+
+  async #tracked<R>(work: Promise<R>): Promise<R> {
+    this.#underway.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underway.delete(work);
+    }
   }
 
   /** Of a slot that answers, between two of its tokens. */
@@ -203,8 +220,7 @@ export class Slots {
 
 /** How many of the request's first tokens need not be read again; a recurrent model goes back to a checkpoint. */
 function usablePrefix(sequence: LlamaContextSequence, tokens: Token[]): number {
-  const shared = Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
-  return shared >= sequence.nextTokenIndex ? shared : shared - Math.max(0, sequence.getRestoreToPrefixIndexEvaluationSize(shared));
+  return restorablePrefix(sequence, Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1));
 }
 
 function unloaded(): JanError {

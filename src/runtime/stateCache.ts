@@ -17,7 +17,7 @@ import type { Logger } from '../common/log';
 import { freeMemory } from './freeMemory';
 
 /** Part of LlamaContextSequence. */
-export type StatefulSequence = Pick<LlamaContextSequence, 'contextTokens' | 'needsCheckpoints' | 'saveStateToFile' | 'loadStateFromFile'>;
+export type StatefulSequence = Pick<LlamaContextSequence, 'contextTokens' | 'needsCheckpoints' | 'clearHistory' | 'saveStateToFile' | 'loadStateFromFile'>;
 
 export interface KeptState {
   readonly tokens: readonly Token[];
@@ -29,6 +29,8 @@ interface Entry extends KeptState {
   readonly path: string;
   readonly file: FileHandle | undefined;
   lastUsed: number;
+  /** Who copies it now. */
+  readers: number;
 }
 
 export interface StateCacheOptions {
@@ -106,6 +108,7 @@ export class StateCache {
         file,
         path: file === undefined ? target : `/proc/self/fd/${file.fd}`,
         lastUsed: ++this.#uses,
+        readers: 0,
       };
       if (file !== undefined) {
         await rm(target);
@@ -143,20 +146,30 @@ export class StateCache {
     return best;
   }
 
-  /** Copies a kept state into the sequence, in place of what it held. @returns false when that failed or it was dropped */
+  /**
+   * Copies a kept state into the sequence, in place of what it held.
+   * @returns false when it was dropped before, or that failed: then the sequence is empty
+   */
   async restore(state: KeptState, sequence: StatefulSequence): Promise<boolean> {
     const entry = state as Entry;
     if (!this.#entries.has(entry)) {
       return false;
     }
     entry.lastUsed = ++this.#uses;
+    entry.readers++;
     try {
+      // node-llama-cpp forgets neither what native code holds when that fails, nor the points to go back to of what was
+      // there before: the next answer would go on from another conversation.
+      await sequence.clearHistory();
       await sequence.loadStateFromFile(entry.path, { acceptRisk: true });
       return true;
     } catch (error) {
       this.#log.warn(`A conversation's state could not be restored: ${error instanceof Error ? error.message : String(error)}`);
-      await this.#drop(entry);
+      this.#entries.delete(entry);
       return false;
+    } finally {
+      entry.readers--;
+      await this.#discard(entry);
     }
   }
 
@@ -196,6 +209,14 @@ export class StateCache {
 
   async #drop(entry: Entry): Promise<void> {
     this.#entries.delete(entry);
+    await this.#discard(entry);
+  }
+
+  /** What is being copied stays until that is done. */
+  async #discard(entry: Entry): Promise<void> {
+    if (this.#entries.has(entry) || entry.readers > 0) {
+      return;
+    }
     await (entry.file === undefined ? rm(entry.path, { force: true }) : entry.file.close()).catch(() => undefined);
   }
 

@@ -28,7 +28,7 @@ export class ThreadPace {
 
   constructor(
     private readonly cores: number,
-    private readonly sample: () => LoadSample = sampleNow,
+    private readonly sample: () => LoadSample = () => sampleNow(),
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#threads = this.most;
@@ -66,9 +66,11 @@ export class ThreadPace {
   }
 }
 
-/** Of this machine. */
-export function sampleNow(): LoadSample {
-  const busy = os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+/** Of the cores that this process may use; where those are a part of the machine's, others are taken to use all alike. */
+export function sampleNow(available = os.availableParallelism()): LoadSample {
+  const cores = os.cpus();
+  const all = cores.reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
   const { user, system } = process.cpuUsage();
-  return { at: performance.now(), busy, own: (user + system) / 1000 };
+  const own = (user + system) / 1000;
+  return { at: performance.now(), busy: own + Math.max(0, all - own) * Math.min(1, available / cores.length), own };
 }

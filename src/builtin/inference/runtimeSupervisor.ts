@@ -232,7 +232,7 @@ export class RuntimeSupervisor implements Disposable {
         return new JanError('engine-crashed', crashError(undefined).message);
       }
       const exit = await Promise.race([opened.child?.exited, pause(exitNoticeMs).then(() => undefined)]);
-      const words = verdict ?? (opened.pulse.isHung ? 'did not get on with its work for two minutes and was ended' : exitWords(exit));
+      const words = verdict ?? (opened.pulse.isHung ? 'did not get on with its work for minutes and was ended' : exitWords(exit));
       this.#noteCrash(words);
       return crashError(exit, words);
     };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { LoadedModel } from '../../../src/runtime/loadedModel';
 import { makeRoom, type MemoryRoomOptions } from '../../../src/runtime/memoryRoom';
 import type { ModelEntry } from '../../../src/runtime/modelEntry';
+import { StallWatch } from '../../../src/runtime/stallWatch';
 import { llama8B } from '../../fixtures/gguf/llamaHeader';
 
 const gib = 1024 ** 3;
@@ -11,7 +12,7 @@ function entry(modelId: string, change: Partial<ModelEntry> = {}): ModelEntry {
   const waiting = new Set<() => void>();
   return {
     modelId, path: `/${modelId}.gguf`, params: { modelId, path: `/${modelId}.gguf` }, header, size: 4 * gib, beside: {}, purposes: [], notes: [],
-    status: 'loading', progress: 0, planned: 0, users: 0, lastUsed: 0, wasAsked: true, abort: new AbortController(), waiting, ready: new Promise(() => undefined),
+    status: 'loading', progress: 0, planned: 0, users: 0, lastUsed: 0, wasAsked: true, abort: new AbortController(), stall: new StallWatch(60_000, () => undefined), waiting, ready: new Promise(() => undefined),
     ...change,
   };
 }

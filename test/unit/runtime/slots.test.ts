@@ -7,6 +7,7 @@ const tokensOf = (from: number, count: number): Token[] => Array.from({ length: 
 
 class FakeSequence {
   readonly needsCheckpoints = false;
+  readonly stateCellsStartIndex = 0;
   contextTokens: Token[] = [];
 
   get nextTokenIndex(): number {
@@ -16,10 +17,6 @@ class FakeSequence {
   compareContextTokens(tokens: Token[]): { firstDifferentIndex: number } {
     const different = this.contextTokens.findIndex((token, index) => token !== tokens[index]);
     return { firstDifferentIndex: different < 0 ? this.contextTokens.length : different };
-  }
-
-  getRestoreToPrefixIndexEvaluationSize(): number {
-    return 0;
   }
 }
 
@@ -43,7 +40,11 @@ class FakeStates {
     return state;
   }
 
+  /** Until when a state is copied in. */
+  restoring: Promise<void> = Promise.resolve();
+
   async restore({ tokens }: KeptState, sequence: FakeSequence): Promise<boolean> {
+    await this.restoring;
     sequence.contextTokens = [...tokens];
     return true;
   }
@@ -114,6 +115,21 @@ describe('slots', () => {
     states.allow();
     assert.equal(tokensIn(await other), 300);
     assert.equal(donor.busy, true);
+  });
+
+  it('are not closed before what is copied in is there, and answer nobody after that', async () => {
+    create(1);
+    states.kept.push({ tokens: tokensOf(0, 300) });
+    let allow = (): void => undefined;
+    states.restoring = new Promise((resolve) => (allow = resolve));
+    const refused = assert.rejects(slots.acquire(tokensOf(0, 310), signal), { code: 'cancelled', message: /unloaded/ });
+    let isClosed = false;
+    const closed = slots.close().then(() => (isClosed = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isClosed, false, 'native code writes into the context');
+    allow();
+    await Promise.all([refused, closed]);
+    await assert.rejects(slots.acquire(tokensOf(0, 10), signal), { code: 'cancelled' });
   });
 
   describe('of which one had to forget', () => {

@@ -28,7 +28,12 @@ class TextSequence implements StatefulSequence {
     return { fileSize: this.text.length };
   }
 
+  async clearHistory(): Promise<void> {
+    this.text = '';
+  }
+
   async loadStateFromFile(file: string): Promise<void> {
+    assert.equal(this.text, '', 'nothing of what was there before is left');
     this.text = await readFile(file, 'utf8');
   }
 }
@@ -134,10 +139,25 @@ describe('state cache', () => {
     assert.equal(await cache.keep(owner, failing), undefined);
     assert.deepEqual(await namesIn(), []);
     const state = (await cache.keep(owner, new TextSequence('abc')))!;
-    const reader = new TextSequence();
+    const reader = new TextSequence('another');
     reader.loadStateFromFile = async () => Promise.reject(new Error('broken'));
     assert.equal(await cache.restore(state, reader), false);
+    assert.equal(reader.text, '', 'it is no other conversation’s');
     assert.equal(find('abcd'), undefined);
+  });
+
+  it('lets a state be read to its end that is dropped meanwhile', async () => {
+    const state = (await cache.keep(owner, new TextSequence('abc')))!;
+    const reader = new TextSequence();
+    const read = reader.loadStateFromFile.bind(reader);
+    reader.loadStateFromFile = async (file) => {
+      await cache.forget(owner);
+      await read(file);
+    };
+    assert.equal(await cache.restore(state, reader), true);
+    assert.equal(reader.text, 'abc');
+    assert.equal(find('abcd'), undefined);
+    assert.deepEqual(await namesIn(), []);
   });
 
   it('lets nobody else in, leaves no name behind on Linux, and nothing at all when it ends', async function () {

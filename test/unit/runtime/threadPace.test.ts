@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { sampleNow, ThreadPace } from '../../../src/runtime/threadPace';
 
 describe('threads of the engine', () => {
@@ -62,6 +62,13 @@ describe('threads of the engine', () => {
     assert.ok(samples() <= 11, `${samples()} samples`);
     sleep(3600);
     assert.equal(pass(0.1, 7), 7);
+  });
+
+  it('are not counted against cores that this process may not use', () => {
+    const machine = cpus().length;
+    const [all, one] = [sampleNow(machine), sampleNow(1)];
+    const others = (all.busy - all.own) / machine;
+    assert.ok(Math.abs(one.busy - one.own - others) <= others * 0.02 + 50, `${one.busy - one.own} and ${others}`);
   });
 
   it('are measured on the real machine: its cores are busy at least with what this process does', () => {

@@ -65,6 +65,24 @@ describe('what stays in memory, by the real engine', function () {
     assert.deepEqual(await loaded(), ['b']);
   });
 
+  it('two that are loaded at the same instant do not both take the room that there is for one', async () => {
+    set(-1, 340);
+    const outcomes = await Promise.allSettled(['a', 'b'].map((modelId) => harness.api.inference.initModel(modelId)));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    assert.deepEqual(refused.map(({ reason }) => (reason as { code: string }).code), ['out-of-memory']);
+    assert.equal((await loaded()).length, 1);
+  });
+
+  it('a load that was given up is no obstacle for the next one', async () => {
+    const { inference } = harness.api;
+    for (let round = 0; round < 3; round++) {
+      const abort = new AbortController();
+      await assert.rejects(inference.initModel('a', { signal: abort.signal, onProgress: () => abort.abort() }), { code: 'cancelled' });
+      assert.equal((await inference.initModel('a')).status, 'ready');
+      await inference.stopModel('a');
+    }
+  });
+
   it('a model in use never makes way: the other one is refused, and told why', async () => {
     set(-1, 340);
     let refused: Promise<void> | undefined;

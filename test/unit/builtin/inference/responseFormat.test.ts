@@ -54,6 +54,21 @@ describe('the form of an answer, by the real engine', function () {
     assert.ok((await answer({ type: 'text' }, 1, 5)).text.length > 0);
   });
 
+  it('that nothing can fulfil ends the answer in words, and no other', async () => {
+    const { api } = harness;
+    const probe = await ask(api, { messages, maxTokens: 1, temperature: 0, ignoreEnd: true });
+    const { pid } = await api.inference.getEngineState();
+    const other = ask(api, { messages, maxTokens: 200, temperature: 0 });
+    const ends = probe.chunks.flatMap(({ endTokens }) => endTokens ?? []);
+    assert.ok(ends.length > 0);
+    for (const logprobs of [undefined, 2]) {
+      const request = { messages, maxTokens: 20, temperature: 0.8, responseFormat: { type: 'grammar', grammar: 'root ::= "0" "1"' } as const, logitBias: Object.fromEntries(ends.map((token) => [token, -100])) };
+      await assert.rejects(ask(api, logprobs === undefined ? request : { ...request, logprobs }), { code: 'unsupported', message: /no token with which the grammar could go on/ });
+    }
+    assert.ok((await other).text.length > 0);
+    assert.equal((await api.inference.getEngineState()).pid, pid);
+  });
+
   it('can be had with probabilities', async () => {
     const { chunks, text } = await ask(harness.api, { messages, temperature: 0, logprobs: 2, responseFormat: { type: 'grammar', grammar: 'root ::= "yes" | "no"' } });
     const logprobs = chunks.flatMap((chunk) => chunk.logprobs ?? []);

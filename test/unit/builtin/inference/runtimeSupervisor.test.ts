@@ -7,10 +7,10 @@ import path from 'node:path';
 import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
 import { RuntimeSupervisor } from '../../../../src/builtin/inference/runtimeSupervisor';
 import { nullLogger } from '../../../../src/common/log';
-import { getStateRequest } from '../../../../src/protocol/runtimeProtocol';
+import { chatRequest, getStateRequest, loadModelRequest } from '../../../../src/protocol/runtimeProtocol';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
 import { enginesEnd, startWindow } from '../../../fixtures/runtime/processes';
-import { getStuck, stuckableRuntime } from '../../../fixtures/runtime/stuckableRuntime';
+import { getStuck, hangingRuntime, stuckableRuntime } from '../../../fixtures/runtime/stuckableRuntime';
 import { processEnd, runtimeEntry } from './inferenceHarness';
 import { skipOnWindows } from '../../../fixtures/skipOnWindows';
 
@@ -120,6 +120,23 @@ describe('runtime supervisor', function () {
       await connection.request({ ...getStateRequest, timeoutMs: 500 }, {}).catch(() => undefined);
     }
     await pending;
+    await processEnd(connection.pid, 1000);
+  });
+
+  it('is told why when native code does not come back, whoever waits in its queue', async function () {
+    skipOnWindows(this, 'it is made to hang by a signal');
+    supervisor.dispose();
+    supervisor = new RuntimeSupervisor({ entry: await hangingRuntime(), directory, log: nullLogger, beatMs: 100 });
+    const connection = await supervisor.lease();
+    await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null'), slots: 1 });
+    process.kill(connection.pid, 'SIGUSR2');
+    await connection.request(getStateRequest, {});
+    const asked = (requestId: string) =>
+      assert.rejects(
+        connection.request(chatRequest, { requestId, modelId: 'null', messages: [{ role: 'user', content: 'Hi' }], sampling: {}, maxTokens: 5 }),
+        { code: 'engine-crashed', message: /did not get on with its work for minutes and was ended/ },
+      );
+    await Promise.all([asked('1'), asked('2')]);
     await processEnd(connection.pid, 1000);
   });
 

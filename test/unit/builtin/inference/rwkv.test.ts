@@ -59,6 +59,28 @@ for (const version of [6, 7] as const) {
       assert.equal((await ask(harness.api, { messages: edited, maxTokens: 20, temperature: 0 })).text, other.text);
     });
 
+    it('goes back within a conversation that was away as if nobody else had been there', async () => {
+      const { inference } = harness.api;
+      const slots = 4;
+      const talk = (about: string, times: number) => [user(`Tell me of ${about} `.repeat(times))];
+      const say = async (messages: Parameters<typeof ask>[1]['messages'], maxTokens = 1) => ask(harness.api, { messages, maxTokens, temperature: 0, logprobs: 3 });
+      const cats = talk('cats', 80);
+      const first = await say(cats);
+      for (let other = 0; other < slots + 1; other++) {
+        // Shorter: points to go back to in them lie within what is told of cats.
+        await say(talk(`dogs ${other}`, 40));
+      }
+      // Copied in, over what another one left; then it is edited where those others had a point to go back to before.
+      const answered = [...cats, { role: 'assistant' as const, content: first.text }];
+      await say([...answered, user('And then, when they are old '.repeat(10))]);
+      const edited = [user(`${'Tell me of cats '.repeat(70)}${'Tell me of cows '.repeat(10)}`)];
+      const { chunks } = await say(edited, 8);
+      await inference.stopModel('rwkv');
+      const anew = await say(edited, 8);
+      const probabilities = (all: typeof chunks) => all.flatMap(({ logprobs }) => logprobs ?? []).map(({ text, logprob }) => `${text} ${logprob.toFixed(2)}`);
+      assert.deepEqual(probabilities(chunks), probabilities(anew.chunks));
+    });
+
     it('stops: at a stop string, at its end of a turn, when cancelled', async () => {
       const { text } = await ask(harness.api, { messages: [user('Hello')], maxTokens: 60, temperature: 0 });
       const stop = text.slice(30, 34);
