@@ -147,7 +147,15 @@ export class RuntimeConnection implements Disposable {
       throw await this.#closed;
     }
     const cancellation = new CancellationTokenSource();
-    const onAbort = (): void => cancellation.cancel();
+    let onAbort = (): void => undefined;
+    let settling: AwakeTimer | undefined;
+    const abandoned = new Promise<never>((_resolve, reject) => {
+      onAbort = () => {
+        cancellation.cancel();
+        // Whoever cancels does not wait for native code that has not come back.
+        settling = startAwakeTimer(this.settlingMs, () => reject(new JanError('cancelled', 'Cancelled; the engine is still at it.')));
+      };
+    });
     options.signal?.addEventListener('abort', onAbort, { once: true });
     let timer: AwakeTimer | undefined;
     let isGivenUp = false;
@@ -174,13 +182,14 @@ export class RuntimeConnection implements Disposable {
       if (options.signal?.aborted === true) {
         onAbort();
       }
-      const result = v.safeParse(descriptor.result, await Promise.race([answer, timedOut, died]));
+      const result = v.safeParse(descriptor.result, await Promise.race([answer, timedOut, died, abandoned]));
       if (!result.success) {
         throw new JanError('internal', `The engine gave an answer of the wrong form. Reload all windows, then restart the engine. ${v.summarize(result.issues)}`);
       }
       return result.output;
     } finally {
       timer?.dispose();
+      settling?.dispose();
       if (isGivenUp && answer !== undefined) {
         this.#watchForHang(descriptor.method, answer);
       }

@@ -126,17 +126,20 @@ describe('runtime supervisor', function () {
   it('is told why when native code does not come back, whoever waits in its queue', async function () {
     skipOnWindows(this, 'it is made to hang by a signal');
     supervisor.dispose();
-    supervisor = new RuntimeSupervisor({ entry: await hangingRuntime(), directory, log: nullLogger, beatMs: 100 });
+    supervisor = new RuntimeSupervisor({ entry: await hangingRuntime(), directory, log: nullLogger, beatMs: 100, settlingMs: 300 });
     const connection = await supervisor.lease();
     await connection.request(loadModelRequest, { modelId: 'null', path: await testModelPath('null'), slots: 1 });
     process.kill(connection.pid, 'SIGUSR2');
     await connection.request(getStateRequest, {});
-    const asked = (requestId: string) =>
-      assert.rejects(
-        connection.request(chatRequest, { requestId, modelId: 'null', messages: [{ role: 'user', content: 'Hi' }], sampling: {}, maxTokens: 5 }),
-        { code: 'engine-crashed', message: /did not get on with its work for minutes and was ended/ },
-      );
-    await Promise.all([asked('1'), asked('2')]);
+    const ask = (requestId: string, signal?: AbortSignal) =>
+      connection.request(chatRequest, { requestId, modelId: 'null', messages: [{ role: 'user', content: 'Hi' }], sampling: {}, maxTokens: 5 }, { signal });
+    const told = { code: 'engine-crashed', message: /did not get on with its work for minutes and was ended/ };
+    const stopped = new AbortController();
+    const asked = [assert.rejects(ask('1', stopped.signal), { code: 'cancelled' }), assert.rejects(ask('2'), told), assert.rejects(ask('3'), told)];
+    stopped.abort();
+    await asked[0];
+    assert.equal(supervisor.status, 'running', 'who stops does not wait for the end');
+    await Promise.all(asked);
     await processEnd(connection.pid, 1000);
   });
 
