@@ -73,6 +73,7 @@ describe('long answers, end to end', function () {
       await dialog.getByText(/is writing an answer/).waitFor();
     };
     await second.statusBarItem('answering').waitFor();
+    await second.screenshot(path.join(root, 'test-results/answering-elsewhere.png'));
     await unload();
     await second.pressDialogButton('Cancel');
     await second.runCommand('Jan: Restart Engine');
