@@ -343,8 +343,10 @@ export class ChatApp extends LitElement {
     if (scroller === null || content === null) {
       this.#scroll?.dispose();
       this.#scroll = undefined;
-    } else {
-      this.#scroll ??= new StickyScroll(scroller, content, () => (this.isAtEnd = this.#scroll?.isAtEnd ?? true));
+      this.isAtEnd = true;
+    } else if (this.#scroll === undefined) {
+      this.#scroll = new StickyScroll(scroller, content, () => (this.isAtEnd = this.#scroll?.isAtEnd ?? true));
+      scroller.addEventListener('scrollend', () => this.#remember());
     }
   }
 
@@ -359,7 +361,6 @@ export class ChatApp extends LitElement {
     if (scroller !== null && memory?.fromEnd !== undefined && memory.conversationId === this.state?.conversationId) {
       this.#scroll.to(scroller.scrollHeight - memory.fromEnd);
     }
-    scroller?.addEventListener('scrollend', () => this.#remember());
   }
 
   #remember(): void {

@@ -2,7 +2,7 @@
 // Must not know: messages already sent, but for the last one's text.
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { AttachmentItem, DraftItem, ModelItem, TokenCountItem } from '../src/protocol/chatProtocol';
+import { maxTextLength, type AttachmentItem, type DraftItem, type ModelItem, type TokenCountItem } from '../src/protocol/chatProtocol';
 import { attachFrom, attachmentChips } from './attachments';
 import { fill, formatCount } from './format';
 import { postToHost } from './host';
@@ -61,7 +61,7 @@ export class Composer extends LitElement {
 
   /** Sends a text that was not typed. */
   submit(text: string): void {
-    if ((text.trim() === '' && this.attachments.length === 0) || this.isAnswering || this.isSending) {
+    if ((text.trim() === '' && this.attachments.length === 0) || text.length > maxTextLength || this.isAnswering || this.isSending) {
       return;
     }
     this.isSending = true;
@@ -109,7 +109,7 @@ export class Composer extends LitElement {
               icon: 'send',
               label: strings().send,
               className: 'send',
-              isDisabled: isEmpty || this.isSending,
+              isDisabled: isEmpty || this.text.length > maxTextLength || this.isSending,
               onClick: () => this.submit(this.text),
             })}
       </div>
@@ -144,13 +144,17 @@ export class Composer extends LitElement {
 
   /** How much of the model's context this would fill; said by the model itself. */
   #length(): TemplateResult | typeof nothing {
+    const language = document.documentElement.lang;
+    const locale = language === '' ? undefined : language;
+    const number = (value: number): string => new Intl.NumberFormat(locale).format(value);
+    if (this.text.length > maxTextLength) {
+      const wide = `${formatCount(this.text.length, language)} / ${formatCount(maxTextLength, language)}`;
+      return tokenCount(fill(strings().textTooLong, number(maxTextLength)), wide, wide, 'warning');
+    }
     if (this.tokens === null) {
       return nothing;
     }
     const { count, limit, newest } = this.tokens;
-    const language = document.documentElement.lang;
-    const locale = language === '' ? undefined : language;
-    const number = (value: number): string => new Intl.NumberFormat(locale).format(value);
     if (limit === null) {
       return tokenCount(fill(strings().tokenCount, number(count)), formatCount(count, language));
     }
@@ -179,6 +183,9 @@ export class Composer extends LitElement {
 
   #onInput(event: InputEvent): void {
     this.text = (event.target as HTMLTextAreaElement).value;
+    if (this.text.length > maxTextLength) {
+      return;
+    }
     postToHost({ type: 'draft', conversationId: this.conversationId, text: this.text });
   }
 

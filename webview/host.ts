@@ -30,6 +30,13 @@ export interface PageMemory {
   readonly conversationId: string | null;
   /** px from the end of the list to the top of what is in sight; absent: at the end. */
   readonly fromEnd?: number;
+  /** A question that is being edited, as it stands. */
+  readonly edit?: EditMemory;
+}
+
+export interface EditMemory {
+  readonly messageId: string;
+  readonly text: string;
 }
 
 export function loadPageMemory(): PageMemory | undefined {
@@ -37,15 +44,24 @@ export function loadPageMemory(): PageMemory | undefined {
   if (typeof state !== 'object' || state === null) {
     return undefined;
   }
-  const { conversationId, fromEnd } = state as Record<string, unknown>;
+  const { conversationId, fromEnd, edit } = state as Record<string, unknown>;
+  const { messageId, text } = (edit ?? {}) as Record<string, unknown>;
   return {
     conversationId: typeof conversationId === 'string' ? conversationId : null,
     ...(typeof fromEnd === 'number' ? { fromEnd } : {}),
+    ...(typeof messageId === 'string' && typeof text === 'string' ? { edit: { messageId, text } } : {}),
   };
 }
 
-export function savePageMemory(memory: PageMemory): void {
-  api.setState(memory);
+export function savePageMemory(memory: Omit<PageMemory, 'edit'>): void {
+  const edit = loadPageMemory()?.edit;
+  api.setState({ ...memory, ...(edit === undefined ? {} : { edit }) });
+}
+
+/** @param edit undefined: nothing is edited any more */
+export function keepEdit(edit: EditMemory | undefined): void {
+  const { conversationId = null, fromEnd } = loadPageMemory() ?? {};
+  api.setState({ conversationId, ...(fromEnd === undefined ? {} : { fromEnd }), ...(edit === undefined ? {} : { edit }) });
 }
 
 /** Frames and other extensions can post to a page too; what has not this shape is not ours. */

@@ -17,9 +17,11 @@ export function button(options: {
   readonly onClick: () => void;
   readonly appearance?: 'primary' | 'secondary';
   readonly className?: string;
+  readonly isDisabled?: boolean;
 }): TemplateResult {
   return html`<vscode-button
     class=${options.className ?? nothing}
+    ?disabled=${options.isDisabled ?? false}
     appearance=${options.appearance ?? 'primary'}
     @click=${options.onClick}
     >${options.label}</vscode-button

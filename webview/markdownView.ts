@@ -24,6 +24,7 @@ export class MarkdownView extends HTMLElement implements RenderJob {
   #drawn: DrawnBlock[] = [];
   /** A text that is slow to draw is drawn less often. */
   #notBefore = 0;
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   connectedCallback(): void {
     this.addEventListener('click', this.#onClick);
@@ -36,6 +37,8 @@ export class MarkdownView extends HTMLElement implements RenderJob {
     this.removeEventListener('click', this.#onClick);
     this.removeEventListener('auxclick', this.#onClick);
     queue.remove(this);
+    clearTimeout(this.#later);
+    this.#later = undefined;
   }
 
   set source(value: string) {
@@ -62,7 +65,11 @@ export class MarkdownView extends HTMLElement implements RenderJob {
     }
     const now = performance.now();
     if (this.#isStreaming && now < this.#notBefore) {
-      queue.add(this);
+      // Not back into the queue, which would ask again at once, all the time until then.
+      this.#later ??= setTimeout(() => {
+        this.#later = undefined;
+        queue.add(this);
+      }, this.#notBefore - now);
       return;
     }
     this.#drawnSource = this.#source;

@@ -2,11 +2,11 @@
 // Must not know: other messages, the host's reasons.
 
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { ChatAction, ChatStrings, MessageItem, ModelItem } from '../src/protocol/chatProtocol';
+import { maxTextLength, type ChatAction, type ChatStrings, type MessageItem, type ModelItem } from '../src/protocol/chatProtocol';
 import { attachmentChips } from './attachments';
 import { showDone } from './codeBlock';
 import { fill, formatDuration, formatSpeed } from './format';
-import { postToHost } from './host';
+import { keepEdit, loadPageMemory, postToHost } from './host';
 import { button, icon, iconButton, progressRing } from './kit';
 import { strings } from './strings';
 import './markdownView';
@@ -54,6 +54,8 @@ export class MessageView extends LitElement {
   /** An answer is being written in this conversation. */
   declare isBusy: boolean;
   declare private isEditing: boolean;
+  /** What has become of the text while it is edited. */
+  #edited: string | undefined;
 
   constructor() {
     super();
@@ -61,6 +63,14 @@ export class MessageView extends LitElement {
     this.isLast = false;
     this.isBusy = false;
     this.isEditing = false;
+  }
+
+  protected override firstUpdated(): void {
+    const kept = loadPageMemory()?.edit;
+    if (kept?.messageId === this.message.id) {
+      this.#edited = kept.text;
+      this.isEditing = true;
+    }
   }
 
   /** Light DOM: the page's styles, icons and selection reach it. */
@@ -137,6 +147,7 @@ export class MessageView extends LitElement {
       case 'interrupted':
         return html`<div class="note">${icon('debug-disconnect')}<span>${strings().interrupted}</span></div>`;
       case 'complete':
+        return message.content === '' ? html`<div class="note">${icon('info')}<span>${strings().emptyAnswer}</span></div>` : nothing;
       case 'failed':
         return nothing;
     }
@@ -155,7 +166,7 @@ export class MessageView extends LitElement {
 
   #footer(): TemplateResult | typeof nothing {
     const { message } = this;
-    if (message.content === '' && message.branch === null) {
+    if (message.content === '' && message.branch === null && message.status === 'streaming') {
       return nothing;
     }
     return html`<div class="footer ${this.isLast ? 'is-last' : ''}">
@@ -246,12 +257,13 @@ export class MessageView extends LitElement {
       <textarea
         class="edit-box"
         aria-label=${strings().edit}
-        .value=${this.message.content}
+        .value=${this.#edited ?? this.message.content}
+        @input=${(event: InputEvent) => this.#keepEdit((event.target as HTMLTextAreaElement).value)}
         @keydown=${(event: KeyboardEvent) => this.#onEditKey(event)}
       ></textarea>
       <div class="editor-actions">
         ${button({ label: strings().cancel, appearance: 'secondary', onClick: () => this.#endEdit() })}
-        ${button({ label: strings().sendEdited, onClick: () => this.#sendEdit() })}
+        ${button({ label: strings().sendEdited, isDisabled: this.isBusy, onClick: () => this.#sendEdit() })}
       </div>
     </div>`;
   }
@@ -280,13 +292,23 @@ export class MessageView extends LitElement {
 
   #sendEdit(): void {
     const text = this.querySelector('textarea')?.value ?? '';
+    if (this.isBusy || text.length > maxTextLength) {
+      return;
+    }
     if (text.trim() !== '' && text !== this.message.content) {
       postToHost({ type: 'edit', messageId: this.message.id, text });
     }
     this.#endEdit();
   }
 
+  /** A page that is hidden is drawn anew when it is shown again. */
+  #keepEdit(text: string | undefined): void {
+    this.#edited = text;
+    keepEdit(text === undefined ? undefined : { messageId: this.message.id, text });
+  }
+
   #endEdit(): void {
+    this.#keepEdit(undefined);
     this.isEditing = false;
     void this.updateComplete.then(() => this.querySelector<HTMLElement>('.actions .codicon-edit')?.parentElement?.focus());
   }

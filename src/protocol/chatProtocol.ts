@@ -300,6 +300,7 @@ export interface ChatStrings {
   readonly reasoning: string;
   readonly stopped: string;
   readonly interrupted: string;
+  readonly emptyAnswer: string;
   readonly elsewhere: string;
   readonly tokensPerSecond: string;
   readonly tokens: string;
@@ -331,6 +332,7 @@ export interface ChatStrings {
   readonly tokenCountOf: string;
   readonly tokenCountOver: string;
   readonly tokenCountTooLong: string;
+  readonly textTooLong: string;
   readonly send: string;
   readonly stop: string;
   readonly settings: string;

@@ -7,7 +7,7 @@ import { JanError } from '../common/errors';
 import { DisposableStore, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { askForDownload } from './askForModel';
-import { formatBytes } from './format';
+import { escapeLinks, formatBytes } from './format';
 import { commandIds, settingIds, viewIds, type DownloadTarget, type FileTarget } from './ids';
 import { askForDownloadRequest } from './searchModels';
 import { showError, withErrors } from './showError';
@@ -59,7 +59,7 @@ export function registerDownloadCommands({ api, log, showModels, chatWith }: Dow
       started.delete(download.id);
       const chat = l10n.t('Load and Chat');
       const message = l10n.t('{0} is downloaded and verified.', download.name);
-      if ((await vscode.window.showInformationMessage(message, chat)) === chat) {
+      if ((await vscode.window.showInformationMessage(escapeLinks(message), chat)) === chat) {
         await withErrors(() => chatWith(download.modelId), log);
       }
     } else if (download.status === 'failed') {

@@ -88,6 +88,11 @@ export function escapeMarkdown(text: string): string {
   return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_{}[\]()#+\-.!|<>~$&]/g, '\\$&');
 }
 
+/** VS Code makes `[words](command:…)` in a notification a link that runs the command, whoever wrote the words. */
+export function escapeLinks(message: string): string {
+  return message.replaceAll('](', '] (');
+}
+
 /** `$(name)` is an icon in labels of the status bar and of quick picks, and a model may be called anything. */
 export function escapeIcons(name: string): string {
   return name.replaceAll('$(', '$ (');

@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import type { JanApi } from '../api/jan';
-import { toJanError } from '../common/errors';
+import { JanError, toJanError } from '../common/errors';
 import { DisposableStore, toDisposable, type Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { languageModelVendor } from './ids';
@@ -76,10 +76,15 @@ class LanguageModelProvider implements vscode.LanguageModelChatProvider, Disposa
     try {
       const request = { modelId: model.id, messages: toChatMessages(messages), ...samplingOf(options.modelOptions) };
       const chunks = await this.options.api.inference.createChatCompletion(request, { signal: abort.signal });
-      for await (const { text } of chunks) {
+      let wasCutOff = false;
+      for await (const { text, finishReason } of chunks) {
         if (text !== undefined && text !== '') {
           progress.report(new vscode.LanguageModelTextPart(text));
         }
+        wasCutOff = finishReason === 'cancelled';
+      }
+      if (wasCutOff && !abort.signal.aborted) {
+        throw new JanError('engine-crashed', vscode.l10n.t('The model was unloaded before the answer was whole. Ask again.'));
       }
     } catch (error) {
       throw toLanguageModelError(error);

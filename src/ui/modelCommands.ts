@@ -10,6 +10,7 @@ import type { Logger } from '../common/log';
 import { askForDownloadedModel, askForModel, askForRunningModel } from './askForModel';
 import { editModelSettings } from './editModelSettings';
 import { mayEndAnswers } from './endAnswers';
+import { escapeLinks } from './format';
 import { commandIds, viewIds, type ModelTarget } from './ids';
 import { estimateSentence } from './memoryEstimateText';
 import { withErrors } from './showError';
@@ -77,7 +78,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
 
   const offerToChat = async (modelId: string, message: string): Promise<void> => {
     const chat = l10n.t('Load and Chat');
-    if ((await vscode.window.showInformationMessage(message, chat)) === chat) {
+    if ((await vscode.window.showInformationMessage(escapeLinks(message), chat)) === chat) {
       await withErrors(() => chatWith(modelId), log);
     }
   };
@@ -93,7 +94,9 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
   const deleteModel = async (modelId: string): Promise<void> => {
     const model = await findModel(modelId);
     if (model.source === 'file') {
-      await api.models.deleteModel(modelId);
+      if (await mayEndAnswers(api, l10n.t('Remove'), modelId)) {
+        await api.models.deleteModel(modelId);
+      }
       return;
     }
     const confirm = l10n.t('Delete');
@@ -102,7 +105,7 @@ export function registerModelCommands({ api, log, chatWith }: ModelCommandsOptio
       { modal: true, detail: l10n.t('Its file is deleted from this machine. Conversations stay. To have it again it must be downloaded again.') },
       confirm,
     );
-    if (answer === confirm) {
+    if (answer === confirm && (await mayEndAnswers(api, confirm, modelId))) {
       await api.models.deleteModel(modelId);
     }
   };

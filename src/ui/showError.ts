@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import { toJanError } from '../common/errors';
 import type { Logger } from '../common/log';
+import { escapeLinks } from './format';
 import { nextStepsFor } from './nextSteps';
 
 /**
@@ -18,7 +19,7 @@ export async function showError(error: unknown, log: Logger, retry?: () => Promi
   }
   log.warn(`Shown to the user: ${code}`, message, details);
   const steps = nextStepsFor(code, retry !== undefined, vscode.l10n).filter(({ action }) => action !== 'tryAnyway' || anyway !== undefined);
-  const chosen = await vscode.window.showErrorMessage(message, ...steps.map((step) => step.title));
+  const chosen = await vscode.window.showErrorMessage(escapeLinks(message), ...steps.map((step) => step.title));
   const step = steps.find((candidate) => candidate.title === chosen);
   if (step?.action === 'retry') {
     await retry?.();

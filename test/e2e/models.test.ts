@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { writeGguf } from '../fixtures/gguf/ggufWriter';
+import { metadataOf, tensorsOf, testModels } from '../fixtures/gguf/testModels';
+import { createTestVocabulary } from '../fixtures/gguf/testVocabulary';
 import { startHuggingFaceServer, type HuggingFaceServer } from '../fixtures/huggingFace/huggingFaceServer';
 import { ChatPanel } from './support/chatPanel';
 import { simpleDialogSettings } from './support/fileDialogs';
@@ -141,6 +144,18 @@ describe('models, end to end', function () {
     await window.notification(/was added/).first().waitFor();
     await chooseModelFile(window, broken);
     await window.notification(/not a usable GGUF|GGUF/).first().waitFor();
+  });
+
+  it('makes no link of what a file calls itself', async () => {
+    const hostile = path.join(folder, 'hostile.gguf');
+    const vocabulary = createTestVocabulary();
+    const metadata = metadataOf(testModels.null, vocabulary).set('general.name', { string: '[Finish setup](command:workbench.action.togglePanel)' });
+    await writeGguf(hostile, metadata, tensorsOf(testModels.null, vocabulary));
+    await chooseModelFile(window, hostile);
+    const told = window.notification(/Finish setup.*was added/).first();
+    await told.waitFor();
+    assert.equal(await told.locator('a[data-href], a[href]').filter({ hasText: 'Finish' }).count(), 0);
+    assert.equal(await told.getByRole('link').count(), 0);
   });
 
   it('says what to do when the hub cannot be reached', async () => {

@@ -4,8 +4,8 @@
 import type { JanErrorCode } from '../../api/jan';
 import type { ChatAction } from '../../protocol/chatProtocol';
 
-const noModel: readonly ChatAction[] = ['downloadModel', 'addModelFile'];
-const badModel: readonly ChatAction[] = ['pickModel', 'downloadModel', 'showLog'];
+const noModel: readonly ChatAction[] = ['downloadModel', 'addModelFile', 'retry'];
+const badModel: readonly ChatAction[] = ['pickModel', 'downloadModel', 'retry', 'showLog'];
 const engine: readonly ChatAction[] = ['retry', 'showLog'];
 const answer: readonly ChatAction[] = ['retry', 'pickModel', 'showLog'];
 const store: readonly ChatAction[] = ['retry', 'showLog'];
@@ -19,16 +19,16 @@ const actionsByCode: Readonly<Partial<Record<JanErrorCode, readonly ChatAction[]
   'model-load-failed': ['pickModel', 'retry', 'showLog'],
   'out-of-memory': ['pickModel', 'retry', 'showLog'],
   'model-busy': ['retry', 'pickModel'],
-  'context-overflow': ['newConversation', 'pickModel'],
+  'context-overflow': ['newConversation', 'pickModel', 'retry'],
   'engine-crashed': engine,
   'engine-unavailable': ['restartEngine', 'retry', 'showLog'],
-  'backend-not-found': ['pickModel', 'showLog'],
+  'backend-not-found': ['pickModel', 'retry', 'showLog'],
   'backend-failed': answer,
   'provider-failed': answer,
   network: answer,
   timeout: answer,
-  denied: ['showLog'],
-  unsupported: ['pickModel'],
+  denied: ['retry', 'showLog'],
+  unsupported: ['pickModel', 'retry'],
   'invalid-argument': ['newConversation', 'showLog'],
   'store-unavailable': store,
   'store-read-only': ['showLog'],

@@ -27,9 +27,10 @@ export class ModelStatus {
     this.#chosen = typeof kept === 'string' && kept !== '' ? kept : undefined;
   }
 
-  /** What the user picked last, while it exists: the model of new conversations. */
+  /** What the user picked last, while it exists, or may: the model of new conversations. */
   get choice(): string | undefined {
-    return this.#models?.some((model) => model.id === this.#chosen) === true ? this.#chosen : undefined;
+    // Not known yet is no reason to ask another one: who is gone says so.
+    return this.#models === undefined || this.#models.some((model) => model.id === this.#chosen) ? this.#chosen : undefined;
   }
 
   /** The same array until it is asked again what there is. */

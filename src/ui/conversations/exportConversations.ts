@@ -4,7 +4,7 @@
 import * as vscode from 'vscode';
 import type { Conversation, ExportRequest, JanApi } from '../../api/jan';
 import type { Logger } from '../../common/log';
-import { escapeIcons, formatBytes, joinFacts } from '../format';
+import { escapeIcons, escapeLinks, formatBytes, joinFacts } from '../format';
 import { withErrors } from '../showError';
 import { withExchangeProgress } from './exchangeProgress';
 import { askForFile, askForNewFolder, showPlace } from './places';
@@ -44,7 +44,7 @@ export async function exportConversations({ api, log }: ExportOptions, ids: read
   const open = isFolder ? l10n.t('Show Folder') : l10n.t('Open File');
   const missing = result.missingAttachments > 0 ? ` ${l10n.t('Attached files that are not there any more: {0}.', result.missingAttachments)}` : '';
   const said = l10n.t('Exported {0} ({1}) to {2}.', conversationsText(result.conversations, l10n), formatBytes(result.bytes), result.path) + missing;
-  void vscode.window.showInformationMessage(said, open).then((chosen) => (chosen === open ? withErrors(() => showPlace(result.path, isFolder), log) : undefined));
+  void vscode.window.showInformationMessage(escapeLinks(said), open).then((chosen) => (chosen === open ? withErrors(() => showPlace(result.path, isFolder), log) : undefined));
 }
 
 /** Lists the conversations, the open one marked. @returns undefined when nothing was chosen */

@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import type { ImportPreview, ImportReceipt, JanApi } from '../../api/jan';
 import type { Logger } from '../../common/log';
+import { escapeLinks } from '../format';
 import { withErrors } from '../showError';
 import { withExchangeProgress } from './exchangeProgress';
 import { previewEntries, previewHint, previewTitle, problemsReport, receiptText, type ImportAnswer } from './importTexts';
@@ -115,7 +116,7 @@ async function tellOfEnd({ api, log, reports }: ImportOptions, preview: ImportPr
   ];
   const text = receiptText(receipt, preview.sources, l10n);
   const show = receipt.outcome === 'failed' ? vscode.window.showErrorMessage : vscode.window.showInformationMessage;
-  const chosen = await show(text, ...buttons);
+  const chosen = await show(escapeLinks(text), ...buttons);
   if (chosen === undo) {
     await withErrors(async () => {
       const removed = await withExchangeProgress(l10n.t('Undoing the import'), ['removing'], (exchange) => api.data.undoImport(receipt.conversationIds, exchange));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  escapeLinks,
   escapeMarkdown,
   formatBytes,
   formatCount,
@@ -18,6 +19,10 @@ describe('format', () => {
       [0, 1, 999, 999.4, 1000, 1234, 4_370_000_000, 999_499_999, 999_600_000, 1e15].map((bytes) => formatBytes(bytes)),
       ['0 B', '1 B', '999 B', '999 B', '1 kB', '1.23 kB', '4.37 GB', '999 MB', '1 GB', '1 PB'],
     );
+  });
+
+  it('makes no link of a name', () => {
+    assert.equal(escapeLinks('[Go](command:x?[1](2)) was added.'), '[Go] (command:x?[1] (2)) was added.');
   });
 
   it('says nothing where there is no size', () => {

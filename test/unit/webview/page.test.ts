@@ -150,6 +150,65 @@ describe('The page', function () {
     assert.deepEqual(await posted(), [{ type: 'resync' }]);
   });
 
+  it('keeps a question that is being edited over being hidden, and sends it only when it can be answered', async () => {
+    const asked = [message('u', 'What?', { role: 'user' }), message('a', 'That.')];
+    await show(state(asked));
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    await page.locator('textarea.edit-box').fill('What exactly?');
+    await tested.reload();
+    await show(state(asked, { answering: true }));
+    const box = page.locator('textarea.edit-box');
+    await box.waitFor();
+    assert.equal(await box.inputValue(), 'What exactly?');
+    await posted();
+    await box.press('Enter');
+    assert.equal(await box.count(), 1, 'it stays while an answer is being written');
+    assert.deepEqual((await posted()).filter(({ type }) => type === 'edit'), []);
+    await show(state(asked));
+    await box.press('Enter');
+    assert.deepEqual((await posted()).filter(({ type }) => type === 'edit'), [{ type: 'edit', messageId: 'u', text: 'What exactly?' }]);
+    await tested.reload();
+    await show(state(asked));
+    await drawn();
+    assert.equal(await box.count(), 0);
+  });
+
+  it('offers another try of an answer without a text, and says that it has none', async () => {
+    for (const status of ['complete', 'stopped', 'interrupted'] as const) {
+      await show(state([message('u', 'What?', { role: 'user' }), message('a', '', { status, reasoning: 'Hm.' })]));
+      await page.locator('.assistant').getByRole('button', { name: 'Answer again' }).click();
+      assert.deepEqual((await posted()).filter(({ type }) => type === 'regenerate'), [{ type: 'regenerate', messageId: 'a' }]);
+      assert.equal(await page.getByText('ended without an answer').count(), status === 'complete' ? 1 : 0);
+    }
+  });
+
+  it('keeps a text that is too long to be sent, and says what to do', async () => {
+    await show(state([]));
+    const box = page.locator('jan-composer textarea');
+    await posted();
+    await box.fill('x'.repeat((1 << 20) + 1));
+    await box.press('Enter');
+    assert.deepEqual(await posted(), []);
+    assert.equal((await box.inputValue()).length, (1 << 20) + 1);
+    await page.getByRole('img', { name: /Attach longer texts as files/ }).waitFor();
+    await box.fill('short');
+    await box.press('Enter');
+    assert.deepEqual((await posted()).filter(({ type }) => type === 'send').length, 1);
+  });
+
+  it('does not offer to jump to the end of a conversation that begins', async () => {
+    const long = Array.from({ length: 40 }, (_, index) => message(`a${index}`, `Answer ${index}\n\n`.repeat(5)));
+    await show(state(long));
+    await drawn();
+    await page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0));
+    const jump = page.getByRole('button', { name: 'Jump to latest' });
+    await jump.waitFor();
+    await show(state([], { conversationId: null }));
+    await show(state([message('b', 'Short.')], { conversationId: 'd' }));
+    await drawn();
+    await jump.waitFor({ state: 'detached' });
+  });
+
   it('follows a growing answer, until the reader scrolls up', async () => {
     const long = Array.from({ length: 60 }, (_, i) => `Paragraph ${i}.`).join('\n\n');
     await show(state([message('a', long, { status: 'streaming' })], { answering: true }));

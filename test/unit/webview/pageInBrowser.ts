@@ -35,6 +35,8 @@ export interface TestPage {
   say(one: ToWebview): Promise<void>;
   /** The whole state, as number 1. */
   show(shown: ChatState): Promise<void>;
+  /** As when the view was hidden and is shown again: drawn anew. */
+  reload(): Promise<void>;
   /** What the page has posted since it was asked last. */
   posted(): Promise<ToHost[]>;
   /** Some message is drawn, and none is waiting to be. */
@@ -95,8 +97,9 @@ export function usePage(): TestPage {
       Object.assign(window, {
         acquireVsCodeApi: () => ({
           postMessage: (one: ToHost) => void window.posted.push(one),
-          getState: () => undefined,
-          setState: () => undefined,
+          // Over a reload, as VS Code keeps it while a view is hidden.
+          getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown,
+          setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
         }),
       });
     });
@@ -115,10 +118,12 @@ export function usePage(): TestPage {
       }
     });
     await page.goto(`${pageOrigin}/`);
-    await page.waitForFunction(() => window.posted.some((one) => one.type === 'ready'));
+    await ready();
   });
 
   afterEach(async () => page.close());
+
+  const ready = (): Promise<unknown> => page.waitForFunction(() => window.posted.some((one) => one.type === 'ready'));
 
   const say = (one: ToWebview): Promise<void> => page.evaluate((data) => window.postMessage(data, '*'), one);
   const show = (shown: ChatState): Promise<void> =>
@@ -133,6 +138,10 @@ export function usePage(): TestPage {
     complaints,
     say,
     show,
+    async reload() {
+      await page.reload();
+      await ready();
+    },
     posted,
     drawn,
   };

@@ -60,6 +60,21 @@ describe('ChatController', () => {
     assert.deepEqual(jan.requests[0]!.messages.map((one) => one.role), ['user']);
   });
 
+  it('asks the model that was chosen also before it is known which there are', async () => {
+    page.controller.dispose();
+    jan = new FakeJan();
+    jan.answer = pen.script;
+    // A backend that takes its time holds up the list.
+    Object.defineProperty(jan, 'models', { get: () => new Promise(() => undefined) });
+    page = new ChatPage(jan, new Map([['jan.chat.model', 'other']]));
+    void page.show();
+    await page.until((state) => !state.loading);
+    page.send('Hello');
+    await eventually(() => jan.requests.length === 1);
+    assert.equal(jan.requests[0]!.modelId, 'other');
+    assert.deepEqual([...jan.conversations.values()].map(({ modelId }) => modelId), ['other']);
+  });
+
   it('sends deltas while text arrives, never the whole state again', async () => {
     page.send('Tell me.');
     await page.until((state) => state.answering && state.messages.length === 2);
@@ -160,7 +175,7 @@ describe('ChatController', () => {
     };
     page.send('Hello');
     const failed = lastOf(await page.until(isDone));
-    assert.deepEqual(failed.error?.actions, ['downloadModel', 'addModelFile']);
+    assert.deepEqual(failed.error?.actions, ['downloadModel', 'addModelFile', 'retry']);
     page.say({ type: 'action', action: 'downloadModel', messageId: failed.id });
     await eventually(() => page.asked.some(([name]) => name === 'command'));
     assert.deepEqual(page.asked.find(([name]) => name === 'command'), ['command', 'jan.downloadModel']);
