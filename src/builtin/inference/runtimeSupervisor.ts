@@ -79,13 +79,14 @@ export class RuntimeSupervisor implements Disposable {
 
   /** The connection; starts the process when none runs. @throws JanError `engine-unavailable`, `engine-crashed` */
   lease(): Promise<RuntimeConnection> {
-    if (this.#connection !== undefined) {
-      return Promise.resolve(this.#connection);
+    const connection = this.#connection;
+    if (connection?.isClosed === false) {
+      return Promise.resolve(connection);
     }
     if (this.#disposed) {
       return Promise.reject(new JanError('engine-unavailable', 'Jan is shutting down in this window.'));
     }
-    this.#connecting ??= this.#start().finally(() => {
+    this.#connecting ??= this.#start(connection).finally(() => {
       this.#connecting = undefined;
       this.#onDidChange.fire();
     });
@@ -146,7 +147,11 @@ export class RuntimeSupervisor implements Disposable {
     });
   }
 
-  async #start(): Promise<RuntimeConnection> {
+  /** @param ended whose cause is about to be known: what is asked from now on has nothing to do with it */
+  async #start(ended: RuntimeConnection | undefined): Promise<RuntimeConnection> {
+    if (ended !== undefined) {
+      await new Promise<void>((resolve) => ended.onDidClose(() => resolve()));
+    }
     this.#onDidChange.fire();
     this.#crashes = this.#crashes.filter((at) => Date.now() - at < crashWindowMs);
     if (this.#crashes.length >= crashLimit) {

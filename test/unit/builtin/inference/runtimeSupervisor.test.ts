@@ -51,6 +51,18 @@ describe('runtime supervisor', function () {
     await assert.rejects(connection.request(getStateRequest, {}), { code: 'engine-crashed' });
   });
 
+  it('gives nobody a connection that has ended while the cause is still being found out', async () => {
+    const connection = await supervisor.lease();
+    process.kill(connection.pid, 'SIGKILL');
+    while (!connection.isClosed) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(supervisor.current, connection);
+    const next = await supervisor.lease();
+    assert.notEqual(next.pid, connection.pid);
+    assert.equal((await next.request(getStateRequest, {})).pid, next.pid);
+  });
+
   it('stops trying after five crashes within three minutes, until restarted by hand', async () => {
     for (let crash = 1; crash <= 5; crash++) {
       const connection = await supervisor.lease();
