@@ -164,8 +164,11 @@ function parseJson(text: string): unknown {
 }
 
 /** The same settings in any order are the same. */
-function sorted(settings: object): unknown {
-  return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+function sorted(settings: unknown): unknown {
+  if (typeof settings !== 'object' || settings === null) {
+    return settings;
+  }
+  return Array.isArray(settings) ? settings.map(sorted) : Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, sorted(value)]);
 }
 
 /** The crash that a call ended with; `undefined` for anything else, also for an engine that was told to end. */

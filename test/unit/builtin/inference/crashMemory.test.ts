@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { ChatRequest } from '../../../../src/api/jan';
+import type { ChatRequest, InitModelOptions } from '../../../../src/api/jan';
 import { CrashMemory, crashOf, type Crash, type Suspect } from '../../../../src/builtin/inference/crashMemory';
 import { crashError } from '../../../../src/builtin/inference/exitReason';
 import { isJanError, JanError } from '../../../../src/common/errors';
@@ -102,35 +102,36 @@ describe('Memory of crashes', () => {
 describe('A model that ends the engine', function () {
   this.timeout(60_000);
   let harness: Harness;
-  const story: ChatRequest = { modelId: 'null', messages: [{ role: 'user', content: 'A long story' }], maxTokens: 4000, temperature: 0 };
+  /** Still being told when all has been asked that is to be asked meanwhile. */
+  const story: ChatRequest = { modelId: 'small', messages: [{ role: 'user', content: 'A long story' }], maxTokens: 4000, temperature: 0 };
 
   beforeEach(async () => {
-    harness = await createHarness([modelAt('null', await testModelPath('null'))]);
+    harness = await createHarness([modelAt('small', await testModelPath('small'))]);
   });
   afterEach(async () => harness.dispose());
 
   const engine = async (): Promise<number> => (await harness.api.inference.getEngineState()).pid!;
-  const crashWhileAnswering = async (): Promise<void> => {
-    let isKilled = false;
+  /** @param before the engine ends, and while it answers */
+  const crashWhileAnswering = async (api = harness.api, before = async (): Promise<void> => undefined): Promise<void> => {
+    let ending: Promise<unknown> | undefined;
     await assert.rejects(
-      ask(harness.api, story, undefined, () => {
-        if (!isKilled) {
-          isKilled = true;
-          void engine().then((pid) => process.kill(pid, 'SIGSEGV'));
-        }
+      ask(api, story, undefined, () => {
+        ending ??= before().finally(async () => process.kill(await engine(), 'SIGSEGV'));
+        ending.catch(() => undefined);
       }),
-      (error) => isJanError(error, 'engine-crashed') && /SIGSEGV/.test(error.message),
+      (error) => isJanError(error, 'engine-crashed') && (api === harness.api ? /SIGSEGV/ : /unexpectedly/).test(error.message),
     );
+    await ending;
   };
 
   it('twice while it answers is not loaded again by itself, but with other settings, or when the user says so', async () => {
     await crashWhileAnswering();
     await crashWhileAnswering();
     await assert.rejects(ask(harness.api, { ...story, maxTokens: 2 }), remembers);
-    await assert.rejects(harness.api.inference.initModel('null'), remembers);
+    await assert.rejects(harness.api.inference.initModel('small'), remembers);
     await ask(harness.api, { ...story, maxTokens: 2, load: { contextLength: 512 } });
-    await harness.api.inference.stopModel('null');
-    assert.equal((await harness.api.inference.initModel('null', { retryCrashed: true })).status, 'ready');
+    await harness.api.inference.stopModel('small');
+    assert.equal((await harness.api.inference.initModel('small', { retryCrashed: true })).status, 'ready');
     await ask(harness.api, { ...story, maxTokens: 2 });
   });
 
@@ -141,17 +142,61 @@ describe('A model that ends the engine', function () {
     await ask(harness.api, { ...story, maxTokens: 2 });
   });
 
+  describe('is blamed for the settings that were in force', () => {
+    const refuses = async (options: InitModelOptions): Promise<void> => assert.rejects(harness.api.inference.initModel('small', options), remembers, JSON.stringify(options));
+    const loads = async (options: InitModelOptions): Promise<void> => {
+      assert.equal((await harness.api.inference.initModel('small', options)).status, 'ready');
+      await harness.api.inference.stopModel('small');
+    };
+
+    it('also when another window has chosen them', async () => {
+      const other = await createHarness(harness.models, { directory: harness.directory });
+      for (let crash = 0; crash < 2; crash++) {
+        await harness.api.inference.initModel('small', { batchSize: 64 });
+        const noticed = new Promise<void>((resolve) => harness.api.onDidChangeEngine(({ status }) => status === 'crashed' && resolve()));
+        await crashWhileAnswering(other.api);
+        await noticed;
+      }
+      await refuses({ batchSize: 64 });
+      await loads({});
+      await other.dispose();
+    });
+
+    it('also when others were asked for in vain', async () => {
+      for (let crash = 0; crash < 2; crash++) {
+        await crashWhileAnswering(harness.api, async () => {
+          await assert.rejects(harness.api.inference.initModel('small', { batchSize: 64 }), { code: 'model-busy' });
+        });
+      }
+      await refuses({});
+      await loads({ batchSize: 64 });
+    });
+
+    it('also when they were asked for one after the other', async () => {
+      for (let crash = 0; crash < 2; crash++) {
+        await harness.api.inference.initModel('small', { batchSize: 64 });
+        await harness.api.inference.initModel('small', { threads: 1 });
+        await crashWhileAnswering();
+      }
+      await loads({ threads: 1 });
+      await refuses({ threads: 1, batchSize: 64 });
+      await loads({ batchSize: 64 });
+      await harness.api.inference.initModel('small', { batchSize: 64 });
+      await refuses({ threads: 1 });
+    });
+  });
+
   it('while it is loaded is not loaded again', async () => {
-    await harness.api.inference.initModel('null');
-    await harness.api.inference.stopModel('null');
+    await harness.api.inference.initModel('small');
+    await harness.api.inference.stopModel('small');
     const pid = await engine();
     process.kill(pid, 'SIGSTOP');
-    const loading = harness.api.inference.initModel('null');
+    const loading = harness.api.inference.initModel('small');
     process.kill(pid, 'SIGABRT');
     // The question has to be on its way before the process goes on, and ends.
     setTimeout(() => process.kill(pid, 'SIGCONT'), 200);
     await assert.rejects(loading, (error) => isJanError(error, 'engine-crashed') && /SIGABRT/.test(error.message));
     await processEnd(pid, 5000);
-    await assert.rejects(harness.api.inference.initModel('null'), remembers);
+    await assert.rejects(harness.api.inference.initModel('small'), remembers);
   });
 });
