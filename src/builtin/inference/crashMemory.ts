@@ -8,6 +8,8 @@ import * as path from 'node:path';
 import * as v from 'valibot';
 import { isJanError, JanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
+import { exitWords } from './exitReason';
+import { withFileLock } from './fileLock';
 
 /** What a crash is blamed on. */
 export interface Suspect {
@@ -35,6 +37,8 @@ const mostEntries = 50;
 const keptMs = 30 * 24 * 60 * 60_000;
 /** So many crashes in a row, without an answer that was finished in between. */
 const strikesOut = 2;
+/** Of a window that did not start the engine. The one that did knows more, a moment later. */
+const unknownWords = exitWords(undefined);
 
 const recordSchema = v.array(
   v.object({
@@ -82,11 +86,13 @@ export class CrashMemory {
     return this.#change(async (entries) => {
       const key = await this.#keyOf(suspect);
       const before = entries.find((one) => one.key === key);
-      if (before?.pid === pid) {
+      const isTold = before?.pid === pid;
+      if (isTold && before.words !== unknownWords) {
         return entries;
       }
-      // A file that crashes native code as it is read will do so again.
-      const strikes = phase === 'loading' && !isKill ? strikesOut : (before?.strikes ?? 0) + 1;
+      // A file that crashes native code as it is read will do so again. The same crash is one more only once.
+      const counted = (before?.strikes ?? 0) + (isTold ? 0 : 1);
+      const strikes = phase === 'loading' && !isKill ? Math.max(strikesOut, counted) : counted;
       const entry: Entry = { key, modelId: suspect.modelId, phase, pid, words: words.slice(0, 500), strikes, at: Date.now() };
       return [...entries.filter((one) => one.key !== key), entry].slice(-mostEntries);
     });
@@ -129,11 +135,15 @@ export class CrashMemory {
   #change(change: (entries: Entry[]) => Promise<Entry[]>): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       try {
-        const before = await this.#read();
-        const after = await change(before);
-        if (after !== before) {
-          await this.#write(after);
-        }
+        await mkdir(path.dirname(this.file), { recursive: true, mode: 0o700 });
+        // The windows that one engine served tell of its crash in the same moment.
+        await withFileLock(`${this.file}.lock`, async () => {
+          const before = await this.#read();
+          const after = await change(before);
+          if (after !== before) {
+            await this.#write(after);
+          }
+        });
       } catch (error) {
         this.log.warn(`The engine's crash could not be kept in mind: ${String(error)}`);
       }
@@ -142,7 +152,6 @@ export class CrashMemory {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    await mkdir(path.dirname(this.file), { recursive: true, mode: 0o700 });
     const next = `${this.file}.${randomBytes(6).toString('hex')}`;
     try {
       await writeFile(next, JSON.stringify(entries), { mode: 0o600 });

@@ -47,6 +47,36 @@ describe('Memory of crashes', () => {
     await memory.check(suspect);
   });
 
+  it('knows the cause when only one window does, whichever tells first', async () => {
+    const vague = crashOf(crashError(undefined), 'loading', 1)!;
+    const exact = crash(1, { phase: 'loading' });
+    for (const [modelId, crashes] of Object.entries({ first: [vague, exact, vague], last: [exact, vague] })) {
+      for (const told of crashes) {
+        await again().note({ ...suspect, modelId }, told);
+      }
+      await assert.rejects(memory.check({ ...suspect, modelId }), (error) => remembers(error) && /SIGSEGV/.test((error as Error).message));
+    }
+    for (const told of [{ ...vague, phase: 'answering' } as const, crash(1)]) {
+      await again().note(suspect, told);
+    }
+    await memory.check(suspect);
+  });
+
+  it('loses nothing when windows tell of crashes in the same moment', async () => {
+    const suspects = Array.from({ length: 20 }, (_, index) => ({ ...suspect, modelId: `m${index}` }));
+    await Promise.all(suspects.map((one, index) => again().note(one, crash(index, { phase: 'loading' }))));
+    for (const one of suspects) {
+      await assert.rejects(memory.check(one), remembers);
+    }
+    assert.deepEqual((await readdir(folder)).sort(), ['crashes.json', 'model.gguf']);
+  });
+
+  it('is written to also where a window has ended in the middle of it', async () => {
+    await writeFile(path.join(folder, 'crashes.json.lock'), '');
+    await Promise.all([1, 2].map((pid) => again().note(suspect, crash(pid))));
+    await assert.rejects(memory.check(suspect), remembers);
+  });
+
   it('needs one crash while loading, but two when it was killed: memory runs short once for anyone', async () => {
     await memory.note(suspect, crash(1, { phase: 'loading', isKill: true }));
     await memory.check(suspect);
