@@ -181,7 +181,7 @@ function sorted(settings: unknown): unknown {
 }
 
 /** The crash that a call ended with; `undefined` for anything else, also for an engine that was told to end. */
-export function crashOf(error: unknown, phase: CrashPhase, pid: number): Crash | undefined {
+export function crashOf(error: unknown, phase: CrashPhase, pid: number, platform: NodeJS.Platform = process.platform): Crash | undefined {
   if (!isJanError(error, 'engine-crashed') || typeof error.details?.['words'] !== 'string') {
     return undefined;
   }
@@ -189,6 +189,8 @@ export function crashOf(error: unknown, phase: CrashPhase, pid: number): Crash |
   if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
     return undefined;
   }
-  // Without an exit another window had started it, and nothing is known of its end.
-  return { phase, pid, words: words, isKill: signal === 'SIGKILL' || (signal === null && exitCode === null) };
+  // Without an exit another window had started it, and nothing is known of its end. Windows has no signals: whoever ends a
+  // process, also libuv in place of SIGKILL and the Task Manager, lets it end with 1.
+  const isKill = signal === 'SIGKILL' || (signal === null && (exitCode === null || (platform === 'win32' && exitCode === 1)));
+  return { phase, pid, words, isKill };
 }

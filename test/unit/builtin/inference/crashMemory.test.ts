@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { ChatRequest, InitModelOptions } from '../../../../src/api/jan';
 import { CrashMemory, crashOf, type Crash, type Suspect } from '../../../../src/builtin/inference/crashMemory';
-import { crashError } from '../../../../src/builtin/inference/exitReason';
+import { crashError, type ProcessExit } from '../../../../src/builtin/inference/exitReason';
 import { isJanError, JanError } from '../../../../src/common/errors';
 import { nullLogger } from '../../../../src/common/log';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
@@ -126,6 +126,14 @@ describe('Memory of crashes', () => {
       phase: 'loading', pid: 1, words: 'used an instruction that this processor lacks (SIGILL)', isKill: false,
     });
     assert.equal(crashOf(crashError(undefined), 'answering', 1)!.isKill, true);
+  });
+
+  it('tells a kill from a crash, also on Windows, where it shows as an exit code', () => {
+    const isKill = (exit: ProcessExit, platform: NodeJS.Platform): boolean => crashOf(crashError(exit), 'loading', 1, platform)!.isKill;
+    assert.equal(isKill({ code: null, signal: 'SIGKILL' }, 'linux'), true);
+    assert.equal(isKill({ code: 1, signal: null }, 'win32'), true);
+    assert.equal(isKill({ code: 0xc0000005, signal: null }, 'win32'), false);
+    assert.equal(isKill({ code: 1, signal: null }, 'linux'), false);
   });
 });
 
