@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { ChatRequest, InitModelOptions } from '../../../../src/api/jan';
@@ -8,7 +8,7 @@ import { crashError, type ProcessExit } from '../../../../src/builtin/inference/
 import { isJanError, JanError } from '../../../../src/common/errors';
 import { nullLogger } from '../../../../src/common/log';
 import { testModelPath } from '../../../fixtures/gguf/testModels';
-import { ask, createHarness, modelAt, processEnd, type Harness } from './inferenceHarness';
+import { ask, createHarness, modelAt, processEnd, runtimeEntry, type Harness } from './inferenceHarness';
 
 const remembers = (error: unknown): boolean => isJanError(error, 'model-crashed');
 
@@ -222,6 +222,23 @@ describe('A model that ends the engine', function () {
       await harness.api.inference.initModel('small', { batchSize: 64 });
       await refuses({ threads: 1 });
     });
+  });
+
+  it('is not blamed for settings that nobody knows: an older engine does not tell them', async () => {
+    const text = await readFile(runtimeEntry, 'utf8');
+    const parts = text.split('    loadOptions: loadOptionsOf(entry),\n');
+    assert.equal(parts.length, 2, 'they are told in one place');
+    const built = path.resolve('dist/test/fixtures/runtime');
+    const older = path.join(built, 'runtime-that-tells-less.mjs');
+    await mkdir(built, { recursive: true });
+    await writeFile(older, parts.join(''));
+    await copyFile(path.join(path.dirname(runtimeEntry), 'sandbox.mjs'), path.join(built, 'sandbox.mjs'));
+    const before = harness;
+    harness = await createHarness(harness.models, { runtimeEntry: older });
+    await crashWhileAnswering();
+    await crashWhileAnswering();
+    assert.equal((await ask(harness.api, { ...story, maxTokens: 2 })).last.usage!.completionTokens, 2);
+    await before.dispose();
   });
 
   it('while it is loaded is not loaded again', async () => {
