@@ -138,6 +138,8 @@ export const runtimeModelSchema = v.object({
   gpuLayers: v.optional(count),
   /** What went otherwise than asked, in words. */
   notes: v.optional(v.array(v.string())),
+  /** As `loadModel` has them: all that was asked for, of whichever window, but the chat template. Older engines do not say it. */
+  loadOptions: v.optional(plainObject),
   activeRequests: count,
   queuedRequests: count,
 });

@@ -51,6 +51,8 @@ const tickMs = 1000;
 const starterLookMs = 100;
 /** A connection that says nothing is closed after this long, ms. */
 const silenceMs = 5000;
+/** How long an orderly end may take, ms. */
+const exitPatienceMs = 500;
 
 export function runFrontDoor(options: FrontDoorOptions): void {
   if (parentPort === null) {
@@ -196,6 +198,8 @@ class FrontDoor {
         this.#watchers.tell(message.line);
         break;
       case 'exit':
+        // A file system that hangs must not keep the process: closing asks it for the socket's name.
+        setTimeout(kill, exitPatienceMs);
         void this.#close().finally(() => {
           // Let what was written last reach the windows.
           for (const socket of this.#sockets) {

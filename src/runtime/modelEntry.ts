@@ -58,6 +58,7 @@ export function describe(entry: ModelEntry): RuntimeModel {
     modelId,
     path,
     status,
+    loadOptions: loadOptionsOf(entry),
     ...(status === 'loading' ? { progress: entry.progress } : {}),
     ...(loaded === undefined || status !== 'ready'
       ? {}
@@ -65,6 +66,11 @@ export function describe(entry: ModelEntry): RuntimeModel {
     activeRequests: loaded?.activeRequests ?? 0,
     queuedRequests: loaded?.queuedRequests ?? 0,
   };
+}
+
+/** What may matter to native code: which template writes the prompt does not, and it can be long. */
+function loadOptionsOf({ params }: ModelEntry): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !['modelId', 'path', 'chatTemplate'].includes(name)));
 }
 
 function notesOf({ notes }: ModelEntry, loaded: LoadedModel | EncoderModel): Pick<RuntimeModel, 'notes'> {

@@ -8,6 +8,8 @@ import * as path from 'node:path';
 import * as v from 'valibot';
 import { isJanError, JanError } from '../../common/errors';
 import type { Logger } from '../../common/log';
+import { exitWords } from './exitReason';
+import { withFileLock } from './fileLock';
 
 /** What a crash is blamed on. */
 export interface Suspect {
@@ -35,6 +37,8 @@ const mostEntries = 50;
 const keptMs = 30 * 24 * 60 * 60_000;
 /** So many crashes in a row, without an answer that was finished in between. */
 const strikesOut = 2;
+/** Of a window that did not start the engine. The one that did knows more, a moment later. */
+const unknownWords = exitWords(undefined);
 
 const recordSchema = v.array(
   v.object({
@@ -82,11 +86,13 @@ export class CrashMemory {
     return this.#change(async (entries) => {
       const key = await this.#keyOf(suspect);
       const before = entries.find((one) => one.key === key);
-      if (before?.pid === pid) {
+      const isTold = before?.pid === pid;
+      if (isTold && before.words !== unknownWords) {
         return entries;
       }
-      // A file that crashes native code as it is read will do so again.
-      const strikes = phase === 'loading' && !isKill ? strikesOut : (before?.strikes ?? 0) + 1;
+      // A file that crashes native code as it is read will do so again. The same crash is one more only once.
+      const counted = (before?.strikes ?? 0) + (isTold ? 0 : 1);
+      const strikes = phase === 'loading' && !isKill ? Math.max(strikesOut, counted) : counted;
       const entry: Entry = { key, modelId: suspect.modelId, phase, pid, words: words.slice(0, 500), strikes, at: Date.now() };
       return [...entries.filter((one) => one.key !== key), entry].slice(-mostEntries);
     });
@@ -129,11 +135,15 @@ export class CrashMemory {
   #change(change: (entries: Entry[]) => Promise<Entry[]>): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       try {
-        const before = await this.#read();
-        const after = await change(before);
-        if (after !== before) {
-          await this.#write(after);
-        }
+        await mkdir(path.dirname(this.file), { recursive: true, mode: 0o700 });
+        // The windows that one engine served tell of its crash in the same moment.
+        await withFileLock(`${this.file}.lock`, async () => {
+          const before = await this.#read();
+          const after = await change(before);
+          if (after !== before) {
+            await this.#write(after);
+          }
+        });
       } catch (error) {
         this.log.warn(`The engine's crash could not be kept in mind: ${String(error)}`);
       }
@@ -142,7 +152,6 @@ export class CrashMemory {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    await mkdir(path.dirname(this.file), { recursive: true, mode: 0o700 });
     const next = `${this.file}.${randomBytes(6).toString('hex')}`;
     try {
       await writeFile(next, JSON.stringify(entries), { mode: 0o600 });
@@ -164,12 +173,15 @@ function parseJson(text: string): unknown {
 }
 
 /** The same settings in any order are the same. */
-function sorted(settings: object): unknown {
-  return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+function sorted(settings: unknown): unknown {
+  if (typeof settings !== 'object' || settings === null) {
+    return settings;
+  }
+  return Array.isArray(settings) ? settings.map(sorted) : Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, sorted(value)]);
 }
 
 /** The crash that a call ended with; `undefined` for anything else, also for an engine that was told to end. */
-export function crashOf(error: unknown, phase: CrashPhase, pid: number): Crash | undefined {
+export function crashOf(error: unknown, phase: CrashPhase, pid: number, platform: NodeJS.Platform = process.platform): Crash | undefined {
   if (!isJanError(error, 'engine-crashed') || typeof error.details?.['words'] !== 'string') {
     return undefined;
   }
@@ -177,6 +189,8 @@ export function crashOf(error: unknown, phase: CrashPhase, pid: number): Crash |
   if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
     return undefined;
   }
-  // Without an exit another window had started it, and nothing is known of its end.
-  return { phase, pid, words: words, isKill: signal === 'SIGKILL' || (signal === null && exitCode === null) };
+  // Without an exit another window had started it, and nothing is known of its end. Windows has no signals: whoever ends a
+  // process, also libuv in place of SIGKILL and the Task Manager, lets it end with 1.
+  const isKill = signal === 'SIGKILL' || (signal === null && (exitCode === null || (platform === 'win32' && exitCode === 1)));
+  return { phase, pid, words, isKill };
 }

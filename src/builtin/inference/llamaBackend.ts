@@ -44,7 +44,8 @@ import {
 } from '../../protocol/runtimeProtocol';
 import { ChunkQueue } from './chunkQueue';
 import { definedOnly, toChunk, toCompletionPrompt, toGenerationParams, toLastChunk, toLoadParams, toPromptParams, toVector, wantsLoad } from './llamaRequests';
-import { crashOf, type CrashMemory, type CrashPhase, type Suspect } from './crashMemory';
+import { CrashBlame, type ModelWithFile } from './crashBlame';
+import type { CrashMemory } from './crashMemory';
 import { toConfigureParams, type EngineSettingsSource } from './engineSettings';
 import { LoadedModels } from './loadedModels';
 import { ModelPurposes } from './modelPurposes';
@@ -69,9 +70,8 @@ export class LlamaBackend implements ModelBackend, Disposable {
   /** Something about the loaded models changed: loading progress, activity. */
   readonly onDidChangeState: Event<void>;
   readonly #loaded: LoadedModels;
+  readonly #blame: CrashBlame;
   readonly #purposes = new ModelPurposes();
-  /** How this window has loaded what it loaded. */
-  readonly #loadedWith = new Map<string, object>();
   #nextRequest = 1;
 
   constructor(
@@ -83,6 +83,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     private readonly settings?: EngineSettingsSource,
   ) {
     this.#loaded = this.#owned.add(new LoadedModels(this.id, watch, getDownloadedModels));
+    this.#blame = new CrashBlame(crashes, this.#loaded, (modelId) => this.#downloadedModel(modelId));
     this.onDidChangeModels = this.#loaded.onDidChangeReady;
     this.onDidChangeState = this.#loaded.onDidChange;
     this.#owned.add(
@@ -170,15 +171,14 @@ export class LlamaBackend implements ModelBackend, Disposable {
   }
 
   async createEmbeddings({ modelId, input }: EmbeddingRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<EmbeddingResult> {
-    const { vectors, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(embedRequest, { modelId, texts: [...input] }, call));
-    await this.#noteSuccess(modelId);
+    const params = { modelId, texts: [...input] };
+    const { vectors, tokens } = await this.#computed(modelId, options, (connection, call) => connection.request(embedRequest, params, call));
     return { modelId, embeddings: vectors.map(toVector), usage: { promptTokens: tokens, completionTokens: 0 } };
   }
 
   async rerankDocuments({ modelId, query, documents, topN }: RerankRequest & { readonly modelId: string }, options: CallOptions = {}): Promise<RerankResult> {
     const params = { modelId, query, documents: [...documents], ...definedOnly({ topN }) };
-    const { results, tokens } = await this.#withModel(modelId, options, (connection, call) => connection.request(rankRequest, params, call));
-    await this.#noteSuccess(modelId);
+    const { results, tokens } = await this.#computed(modelId, options, (connection, call) => connection.request(rankRequest, params, call));
     return { modelId, results, usage: { promptTokens: tokens, completionTokens: 0 } };
   }
 
@@ -237,10 +237,10 @@ export class LlamaBackend implements ModelBackend, Disposable {
             yield first ? { ...chunk, modelId } : chunk;
             first = false;
           }
-          await this.#noteSuccess(modelId);
+          await this.#blame.noteSuccess(modelId, connection);
           return;
         } catch (error) {
-          await this.#noteCrash(modelId, connection, error, 'answering');
+          await this.#blame.noteAnswerCrash(modelId, connection, error);
           if (this.#isGone(modelId, error) && attempt === 0 && first && options.onlyLoaded !== true) {
             continue;
           }
@@ -296,13 +296,22 @@ export class LlamaBackend implements ModelBackend, Disposable {
       try {
         return await ask(connection, { signal: options.signal });
       } catch (error) {
-        await this.#noteCrash(modelId, connection, error, 'answering');
+        await this.#blame.noteAnswerCrash(modelId, connection, error);
         if (this.#isGone(modelId, error) && attempt === 0 && options.onlyLoaded !== true) {
           continue;
         }
         throw error;
       }
     }
+  }
+
+  /** The same for what the model computes, which shows that it can. */
+  async #computed<R>(modelId: string, options: CallOptions, ask: (connection: RuntimeConnection, call: CallRequestOptions) => Promise<R>): Promise<R> {
+    return this.#withModel(modelId, options, async (connection, call) => {
+      const result = await ask(connection, call);
+      await this.#blame.noteSuccess(modelId, connection);
+      return result;
+    });
   }
 
   /** A lease on an engine that has the model in memory. @throws JanError `cancelled`, and as `initModel` */
@@ -337,11 +346,9 @@ export class LlamaBackend implements ModelBackend, Disposable {
     }
   }
 
-  async #load(connection: RuntimeConnection, model: Model & { readonly path: string }, options: InitModelOptions): Promise<void> {
+  async #load(connection: RuntimeConnection, model: ModelWithFile, options: InitModelOptions): Promise<void> {
     const settings = { ...toLoadParams(options), ...(await this.#draftOf(options)) };
-    // Which template writes the prompt has nothing to do with how native code fares.
-    this.#loadedWith.set(model.id, definedOnly({ ...settings, chatTemplate: undefined }));
-    await this.crashes.check(this.#suspectOf(model));
+    const expected = await this.#blame.check(model, settings);
     let alive = (): void => undefined;
     const progress = connection.onNotification(loadProgressNotification, ({ modelId, fraction }) => {
       if (modelId === model.id) {
@@ -359,38 +366,13 @@ export class LlamaBackend implements ModelBackend, Disposable {
         },
         { signal: options.signal, onStart: (restart) => (alive = restart) },
       );
-      this.#loaded.add(loaded);
+      this.#loaded.add(connection, loaded);
     } catch (error) {
-      await this.#noteCrash(model.id, connection, error, 'loading');
+      await this.#blame.noteLoadCrash(model.id, connection, error, expected);
       throw error;
     } finally {
       progress.dispose();
     }
-  }
-
-  async #noteCrash(modelId: string, connection: RuntimeConnection, error: unknown, phase: CrashPhase): Promise<void> {
-    const crash = crashOf(error, phase, connection.pid);
-    const suspect = crash === undefined ? undefined : await this.#suspect(modelId);
-    if (crash !== undefined && suspect !== undefined) {
-      await this.crashes.note(suspect, crash);
-    }
-  }
-
-  async #noteSuccess(modelId: string): Promise<void> {
-    if (this.crashes.isAnyKnown) {
-      const suspect = await this.#suspect(modelId);
-      await (suspect && this.crashes.noteSuccess(suspect));
-    }
-  }
-
-  /** `undefined`: it was deleted meanwhile. */
-  async #suspect(modelId: string): Promise<Suspect | undefined> {
-    const model = await this.#downloadedModel(modelId).catch(() => undefined);
-    return model && this.#suspectOf(model);
-  }
-
-  #suspectOf({ id, name, path }: Model & { readonly path: string }): Suspect {
-    return { modelId: id, name, path, settings: this.#loadedWith.get(id) ?? {} };
   }
 
   async #draftOf({ draftModelId }: ModelLoadOptions): Promise<{ readonly draft?: { readonly modelId: string; readonly path: string } }> {
@@ -401,7 +383,7 @@ export class LlamaBackend implements ModelBackend, Disposable {
     return { draft: { modelId: draftModelId, path } };
   }
 
-  async #downloadedModel(modelId: string): Promise<Model & { readonly path: string }> {
+  async #downloadedModel(modelId: string): Promise<ModelWithFile> {
     const model = (await this.getDownloadedModels()).find(({ id, backendId }) => id === modelId && backendId === this.id);
     if (model?.path === undefined) {
       throw new JanError('model-not-found', `There is no model "${modelId}" on this machine. Download it, or choose another one.`, {

@@ -18,6 +18,8 @@ export class LoadedModels implements Disposable {
   /** Anything: loading progress, activity, a name. */
   readonly onDidChange: Event<void> = this.#onDidChange.event;
   #models: readonly RuntimeModel[] = [];
+  /** What each engine told last: asked for when it has crashed, and another one may run already. */
+  readonly #told = new WeakMap<RuntimeConnection, readonly RuntimeModel[]>();
   readonly #names = new Map<string, string>();
   /** Loaded by other windows under ids whose names were asked for. */
   readonly #asked = new Set<string>();
@@ -42,8 +44,18 @@ export class LoadedModels implements Disposable {
     }));
   }
 
+  find(modelId: string): RuntimeModel | undefined {
+    return this.#models.find((model) => model.modelId === modelId);
+  }
+
   ready(modelId: string): RuntimeModel | undefined {
-    return this.#models.find((model) => model.modelId === modelId && model.status === 'ready');
+    const model = this.find(modelId);
+    return model?.status === 'ready' ? model : undefined;
+  }
+
+  /** As the engine at the other end told last, also after its end. */
+  told(connection: RuntimeConnection, modelId: string): RuntimeModel | undefined {
+    return this.#told.get(connection)?.find((model) => model.modelId === modelId);
   }
 
   setName({ id, name }: Pick<Model, 'id' | 'name'>): void {
@@ -61,17 +73,24 @@ export class LoadedModels implements Disposable {
       this.#set([]);
     }
     this.watch.pause();
-    connection.onNotification(stateNotification, ({ models }) => this.#set(models));
+    const hear = (models: readonly RuntimeModel[]): void => {
+      this.#told.set(connection, models);
+      this.#set(models);
+    };
+    this.#told.set(connection, this.#models);
+    connection.onNotification(stateNotification, ({ models }) => hear(models));
     // Told only of changes, it would not know what others have loaded. When the connection ends, so do all models.
-    connection.request(getStateRequest, {}).then(({ models }) => this.#set(models), () => undefined);
+    connection.request(getStateRequest, {}).then(({ models }) => hear(models), () => undefined);
     connection.onDidClose(() => {
       this.#set([]);
       this.watch.resume();
     });
   }
 
-  add(loaded: RuntimeModel): void {
-    this.#set([...this.#models.filter(({ modelId }) => modelId !== loaded.modelId), loaded]);
+  add(connection: RuntimeConnection, loaded: RuntimeModel): void {
+    const others = this.#models.filter(({ modelId }) => modelId !== loaded.modelId);
+    this.#told.set(connection, [...others, loaded]);
+    this.#set([...others, loaded]);
   }
 
   remove(modelId: string): void {

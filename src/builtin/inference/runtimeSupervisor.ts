@@ -25,6 +25,8 @@ export interface RuntimeSupervisorOptions {
   readonly beatMs?: number;
   /** A call that is out of time and cancelled, and of which nothing is heard for so long, hangs, ms. Default 10 000. */
   readonly settlingMs?: number;
+  /** A process that was killed and is still there after this long is let go of, ms. Default 5000. */
+  readonly killPatienceMs?: number;
 }
 
 export type RuntimeStatus = 'stopped' | 'starting' | 'running' | 'crashed';
@@ -34,7 +36,7 @@ const crashLimit = 5;
 const crashWindowMs = 3 * 60_000;
 /** From spawn to first answer; a cold disk and an antivirus take their time. */
 const startDeadlineMs = 30_000;
-/** How long a process that was asked to end may take, ms. */
+/** How long a process that was asked to end, or killed, may take, ms. */
 const exitPatienceMs = 5000;
 /** The exit of our own child is reported a moment after its socket closes. */
 const exitNoticeMs = 1000;
@@ -77,13 +79,14 @@ export class RuntimeSupervisor implements Disposable {
 
   /** The connection; starts the process when none runs. @throws JanError `engine-unavailable`, `engine-crashed` */
   lease(): Promise<RuntimeConnection> {
-    if (this.#connection !== undefined) {
-      return Promise.resolve(this.#connection);
+    const connection = this.#connection;
+    if (connection?.isClosed === false) {
+      return Promise.resolve(connection);
     }
     if (this.#disposed) {
       return Promise.reject(new JanError('engine-unavailable', 'Jan is shutting down in this window.'));
     }
-    this.#connecting ??= this.#start().finally(() => {
+    this.#connecting ??= this.#start(connection).finally(() => {
       this.#connecting = undefined;
       this.#onDidChange.fire();
     });
@@ -116,11 +119,10 @@ export class RuntimeSupervisor implements Disposable {
     const connection = this.#connection ?? (await this.#openAsGuest().catch(() => undefined));
     if (connection !== undefined) {
       const gone = new Promise<void>((resolve) => connection.onDidClose(() => resolve()));
-      await connection.request(shutdownRequest, { reason: 'The engine was restarted. Send the message again.' }).catch(() => {
-        // It does not listen any more: no more reason to be polite. Only ever the process that we talk to.
-        killProcess(connection.pid);
-      });
-      const patience = setTimeout(() => killProcess(connection.pid), exitPatienceMs);
+      const shutdown = connection.request(shutdownRequest, { reason: 'The engine was restarted. Send the message again.' });
+      // When it does not listen any more, there is no more reason to be polite.
+      const politeMs = await shutdown.then(() => exitPatienceMs, () => 0);
+      const patience = setTimeout(() => this.#kill(connection), politeMs);
       await gone;
       clearTimeout(patience);
     }
@@ -145,7 +147,11 @@ export class RuntimeSupervisor implements Disposable {
     });
   }
 
-  async #start(): Promise<RuntimeConnection> {
+  /** @param ended whose cause is about to be known: what is asked from now on has nothing to do with it */
+  async #start(ended: RuntimeConnection | undefined): Promise<RuntimeConnection> {
+    if (ended !== undefined) {
+      await new Promise<void>((resolve) => ended.onDidClose(() => resolve()));
+    }
     this.#onDidChange.fire();
     this.#crashes = this.#crashes.filter((at) => Date.now() - at < crashWindowMs);
     if (this.#crashes.length >= crashLimit) {
@@ -166,12 +172,15 @@ export class RuntimeSupervisor implements Disposable {
         if (isJanError(error, 'engine-unavailable')) {
           throw (this.#error = error);
         }
-        if (isJanError(error, 'timeout') && !(await hasPulse(address, defaultBeatMs))) {
+        if (Date.now() > deadline) {
+          throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
+        }
+        if (isJanError(error, 'timeout') && !(await hasPulse(address, this.options.beatMs ?? defaultBeatMs))) {
           // Someone listens and does not answer: windows that have a lease on it end it; one that has none lets it be.
           this.options.log.warn('The engine that runs does not answer. Another one is started in its place.');
           await abandonRuntimeAddress(address);
-        } else if (Date.now() > deadline) {
-          throw (this.#error = new JanError('engine-unavailable', 'The engine did not start in time. Restart it, or reload the window.', { cause: error }));
+          // Where it was ours: it is not waited for.
+          this.#child = undefined;
         }
       }
       await this.#waitForListener(address);
@@ -191,9 +200,8 @@ export class RuntimeSupervisor implements Disposable {
     }
     const exit = await Promise.race([
       child.exited,
-      child.listening.then(() => undefined),
-      // It listens but did not take us: it is about to end, or the socket is another's. Look again soon.
-      ...(started ? [] : [pause(50).then(() => undefined)]),
+      // One that listened before and did not take us is about to end, or the socket is another's. Look again soon.
+      (started ? child.listening : pause(50)).then(() => undefined),
     ]);
     if (exit !== undefined && exit.code !== exitCodeTaken && !(exit.signal === 'SIGKILL' && !started)) {
       if (child.isConfined) {
@@ -243,7 +251,7 @@ export class RuntimeSupervisor implements Disposable {
     const end = (words: string): void => {
       verdict = words;
       this.options.log.error(`The engine ${words}.`);
-      killProcess(open.pid);
+      this.#kill(open);
     };
     const { beatMs = defaultBeatMs } = this.options;
     opened.pulse = new Pulse({
@@ -273,6 +281,22 @@ export class RuntimeSupervisor implements Disposable {
     void leaveRuntimeSign(this.options.directory, address);
     this.#onDidConnect.fire(open);
     return open;
+  }
+
+  /**
+   * Only ever the process that we talk to. One that even this does not end at once, because the system waits in it for a
+   * disk or a graphics card, keeps its sockets open: nobody waits for it, neither the calls to it nor a new process.
+   */
+  #kill(connection: RuntimeConnection): void {
+    killProcess(connection.pid);
+    const patience = setTimeout(() => {
+      this.options.log.warn(`The engine (process ${connection.pid}) was killed and does not end. It is let go of.`);
+      if (this.#child?.pid === connection.pid) {
+        this.#child = undefined;
+      }
+      connection.dispose();
+    }, this.options.killPatienceMs ?? exitPatienceMs);
+    connection.onDidClose(() => clearTimeout(patience));
   }
 
   #noteCrash(words: string): void {

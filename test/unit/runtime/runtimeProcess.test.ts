@@ -8,9 +8,9 @@ import path from 'node:path';
 import { RuntimeConnection } from '../../../src/builtin/inference/runtimeConnection';
 import { JanError } from '../../../src/common/errors';
 import { nullLogger } from '../../../src/common/log';
-import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
+import { chatRequest, chatTextNotification, getStateRequest, loadModelRequest, shutdownRequest, type RuntimeState } from '../../../src/protocol/runtimeProtocol';
 import { testModelPath, testModels, writeTestModel } from '../../fixtures/gguf/testModels';
-import { getStuck, stuckableRuntime } from '../../fixtures/runtime/stuckableRuntime';
+import { getStuck, keepFilesWaiting, stuckableRuntime } from '../../fixtures/runtime/stuckableRuntime';
 import { sandboxesEnd, sandboxesOf } from '../../fixtures/runtime/processes';
 import { isAlive, processEnd, runtimeEntry } from '../builtin/inference/inferenceHarness';
 import { skipOnWindows } from '../../fixtures/skipOnWindows';
@@ -87,6 +87,19 @@ describe('runtime process', function () {
       await assert.rejects(connection.request(getStateRequest, {}), { code: 'engine-crashed' });
       await processEnd(connection.pid, 1000);
     });
+  });
+
+  it('ends when it is told to, also where the file system hangs', async function () {
+    skipOnWindows(this, 'it hangs in a pipe that has a name in a folder');
+    const child = start([await stuckableRuntime()]);
+    await listening(child);
+    const connection = await open();
+    await connection.request(getStateRequest, {});
+    keepFilesWaiting(child.pid!);
+    const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+    assert.equal(line.toString(), 'waiting\n');
+    await connection.request(shutdownRequest, { reason: 'The engine was restarted.' });
+    await processEnd(child.pid, 2000);
   });
 
   it('is not kept busy by a template that never ends: the model gets a general one, and says so', async () => {

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { prepareRuntimeAddress } from '../../../../src/builtin/inference/runtimeAddress';
+import type { RuntimeConnection } from '../../../../src/builtin/inference/runtimeConnection';
 import { RuntimeSupervisor } from '../../../../src/builtin/inference/runtimeSupervisor';
 import { nullLogger } from '../../../../src/common/log';
 import { chatRequest, getStateRequest, loadModelRequest } from '../../../../src/protocol/runtimeProtocol';
@@ -48,6 +49,18 @@ describe('runtime supervisor', function () {
     await assert.rejects(pending, { code: 'engine-crashed', message: /SIGABRT.*Send the message again/ });
     assert.equal(supervisor.status, 'crashed');
     await assert.rejects(connection.request(getStateRequest, {}), { code: 'engine-crashed' });
+  });
+
+  it('gives nobody a connection that has ended while the cause is still being found out', async () => {
+    const connection = await supervisor.lease();
+    process.kill(connection.pid, 'SIGKILL');
+    while (!connection.isClosed) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(supervisor.current, connection);
+    const next = await supervisor.lease();
+    assert.notEqual(next.pid, connection.pid);
+    assert.equal((await next.request(getStateRequest, {})).pid, next.pid);
   });
 
   it('stops trying after five crashes within three minutes, until restarted by hand', async () => {
@@ -154,6 +167,48 @@ describe('runtime supervisor', function () {
     assert.notEqual(pid, stuck.pid);
     stuck.kill('SIGKILL');
     assert.equal((await supervisor.lease()).pid, pid);
+  });
+
+  describe('with an engine that a kill does not end, as when the system waits in it for a disk', () => {
+    const kill = process.kill;
+    let stuck: number | undefined;
+
+    /** Stopped, and what would end it does not reach it: its sockets stay open and nothing is answered. */
+    async function startStuck(beatMs: number): Promise<RuntimeConnection> {
+      supervisor.dispose();
+      supervisor = new RuntimeSupervisor({ entry: runtimeEntry, directory, log: nullLogger, beatMs, killPatienceMs: 500 });
+      const connection = await supervisor.lease();
+      stuck = connection.pid;
+      kill(stuck, 'SIGSTOP');
+      process.kill = (pid, signal) => (pid === stuck && signal === 'SIGKILL') || kill(pid, signal);
+      return connection;
+    }
+
+    beforeEach(function () {
+      skipOnWindows(this, 'a process can\'t be stopped, nor a pipe\'s name taken');
+    });
+
+    afterEach(async () => {
+      process.kill = kill;
+      if (stuck !== undefined) {
+        kill(stuck, 'SIGKILL');
+        await processEnd(stuck, 2000);
+      }
+    });
+
+    it('ends the calls to it with the cause, and starts another one', async () => {
+      const connection = await startStuck(250);
+      await assert.rejects(connection.request(getStateRequest, {}), { code: 'engine-crashed', message: /no sign of life for 1 seconds and was ended/ });
+      assert.notEqual((await supervisor.lease()).pid, stuck);
+    });
+
+    it('restarts', async () => {
+      // Its silence is not noticed before.
+      await startStuck(2000);
+      await supervisor.restart();
+      assert.equal(supervisor.status, 'running');
+      assert.notEqual(supervisor.current!.pid, stuck);
+    });
   });
 
   it('starts nothing after it was disposed', async () => {
