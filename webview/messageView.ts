@@ -113,7 +113,7 @@ export class MessageView extends LitElement {
       ${message.content === ''
         ? nothing
         : html`<jan-markdown .streaming=${isStreaming} .source=${message.content}></jan-markdown>`}
-      ${this.#dropped()} ${this.#status()} ${this.#error()} ${this.#footer()}
+      ${this.#dropped()} ${this.#cut()} ${this.#status()} ${this.#error()} ${this.#footer()}
     </article>`;
   }
 
@@ -122,6 +122,13 @@ export class MessageView extends LitElement {
     const { dropped } = this.message;
     const text = dropped === 1 ? strings().droppedOne : fill(strings().dropped, dropped);
     return dropped === 0 ? nothing : html`<div class="note dropped">${icon('fold-up')}<span>${text}</span></div>`;
+  }
+
+  /** What ends without its end says so. */
+  #cut(): TemplateResult | typeof nothing {
+    const { cut, content } = this.message;
+    const text = cut === 'context' ? strings().cutByContext : strings().cutByLength;
+    return cut === null || content === '' ? nothing : html`<div class="note">${icon('ellipsis')}<span>${text}</span></div>`;
   }
 
   #status(): TemplateResult | typeof nothing {

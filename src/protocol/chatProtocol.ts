@@ -88,6 +88,8 @@ export interface MessageItem {
   readonly attachments: readonly AttachmentItem[];
   /** So many of the oldest messages did not fit into the model's context when this was answered. Known while the window lives. */
   readonly dropped: number;
+  /** What cut the answer off: the length that was allowed, or the end of the context. Known while the window lives. */
+  readonly cut: 'length' | 'context' | null;
   /** Unix ms. */
   readonly createdAt: number;
 }
@@ -272,6 +274,8 @@ export interface ChatStrings {
   readonly found: string;
   readonly dropped: string;
   readonly droppedOne: string;
+  readonly cutByLength: string;
+  readonly cutByContext: string;
   readonly delete: string;
   readonly deleted: string;
   readonly undo: string;

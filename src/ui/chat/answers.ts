@@ -6,7 +6,7 @@ import type { Logger } from '../../common/log';
 import type { Disposable } from '../../common/lifecycle';
 import { attachedTexts } from './composer/attachedText';
 import { createChatRequest, type ChatSettings } from './chatRequest';
-import { Generation } from './generation';
+import { Generation, noRemarks, type AnswerRemarks } from './generation';
 import { messageOfGeneration } from './messageItems';
 import { MessageTree } from './messageTree';
 
@@ -28,8 +28,8 @@ interface Slot {
 
 export class Answers implements Disposable {
   readonly #slots = new Map<string, Slot>();
-  /** Of this window's answers: how many messages were left out of the context. The store does not keep it. */
-  readonly #dropped = new Map<string, number>();
+  /** Of this window's answers. The store does not keep them. */
+  readonly #remarks = new Map<string, AnswerRemarks>();
 
   constructor(private readonly options: AnswersOptions) {}
 
@@ -52,8 +52,8 @@ export class Answers implements Disposable {
     return messageIds.every((id) => writing.has(id));
   }
 
-  droppedOf(messageId: string): number {
-    return this.#dropped.get(messageId) ?? 0;
+  remarksOn(messageId: string): AnswerRemarks {
+    return this.#remarks.get(messageId) ?? noRemarks;
   }
 
   stop(conversationId: string): void {
@@ -96,9 +96,7 @@ export class Answers implements Disposable {
         generation.stop();
       }
       const saved = await generation.run();
-      if (generation.droppedMessages > 0) {
-        this.#dropped.set(generation.messageId, generation.droppedMessages);
-      }
+      this.#remarks.set(generation.messageId, generation.remarks);
       this.options.onMessage(saved ?? messageOfGeneration(message, generation), false);
       return generation;
     } finally {

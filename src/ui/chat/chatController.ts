@@ -425,7 +425,7 @@ export class ChatController implements Disposable {
   #state(): ChatState {
     const generation = this.#answers.get(this.#open.id);
     const nameOfModel = (id?: string): string => this.#models.nameOf(id);
-    const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel, (id) => this.#answers.droppedOf(id)) ?? { messages: [], earlier: 0 };
+    const { messages, earlier } = this.#open.thread?.items(generation, nameOfModel, (id) => this.#answers.remarksOn(id)) ?? { messages: [], earlier: 0 };
     return {
       ...this.#library.state(this.#answers.conversationIds, this.#models.all),
       conversationId: this.#open.id,

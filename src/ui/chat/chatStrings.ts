@@ -62,6 +62,8 @@ export function createChatStrings(l10n: Localise): ChatStrings {
     found: l10n.t('Found here'),
     dropped: l10n.t('{0} earlier messages no longer fit into the context and were left out. A longer context can be set in the settings of this conversation.'),
     droppedOne: l10n.t('1 earlier message no longer fits into the context and was left out. A longer context can be set in the settings of this conversation.'),
+    cutByLength: l10n.t('Cut off: the answer is as long as its settings allow.'),
+    cutByContext: l10n.t('Cut off: the context is full. A longer one can be set in the settings of this conversation.'),
     delete: l10n.t('Delete'),
     deleted: l10n.t('Deleted “{0}”.'),
     undo: l10n.t('Undo'),

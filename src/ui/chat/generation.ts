@@ -5,7 +5,12 @@
 import type { ChatChunk, ChatRequest, JanApi, Message, MessageChange, MessageStatus, Timings, TokenUsage } from '../../api/jan';
 import { toJanError, type JanErrorWire } from '../../common/errors';
 import type { Logger } from '../../common/log';
-import type { MessageStats } from '../../protocol/chatProtocol';
+import type { MessageItem, MessageStats } from '../../protocol/chatProtocol';
+
+/** What is to be said of an answer and is not kept in the store. */
+export type AnswerRemarks = Pick<MessageItem, 'dropped' | 'cut'>;
+
+export const noRemarks: AnswerRemarks = { dropped: 0, cut: null };
 
 export interface GenerationOptions {
   readonly api: Pick<JanApi, 'data' | 'inference'>;
@@ -32,6 +37,7 @@ export class Generation {
   usage: TokenUsage | undefined;
   timings: Timings | undefined;
   droppedMessages = 0;
+  cut: AnswerRemarks['cut'] = null;
   /** Why the text is not (wholly) in the store, if it is not. */
   saveError: JanErrorWire | undefined;
 
@@ -58,6 +64,10 @@ export class Generation {
   stop(ending: Ending = 'stopped'): void {
     this.#ending ??= ending;
     this.#abort.abort();
+  }
+
+  get remarks(): AnswerRemarks {
+    return { dropped: this.droppedMessages, cut: this.cut };
   }
 
   get stats(): MessageStats {
@@ -149,6 +159,7 @@ export class Generation {
       this.#flushTimer ??= setTimeout(() => this.#flush(), this.options.flushMs);
     }
     this.droppedMessages = piece.droppedMessages ?? this.droppedMessages;
+    this.cut = piece.finishReason === 'length' ? (piece.contextFull === true ? 'context' : 'length') : this.cut;
     this.modelId = piece.modelId ?? this.modelId;
     this.usage = piece.usage ?? this.usage;
     this.timings = piece.timings ?? this.timings;

@@ -5,7 +5,7 @@ import type { Attachment, JanErrorCode, Message } from '../../api/jan';
 import type { AttachmentItem, MessageItem, MessageStats } from '../../protocol/chatProtocol';
 import { attachmentKind } from './composer/attachable';
 import { actionsForAnswer } from './errorActions';
-import type { Generation } from './generation';
+import { noRemarks, type Generation } from './generation';
 import type { MessageTree } from './messageTree';
 
 export function messageItem(message: Message, tree: MessageTree, nameOfModel: (id?: string) => string): MessageItem {
@@ -21,7 +21,7 @@ export function messageItem(message: Message, tree: MessageTree, nameOfModel: (i
     stats: message.role === 'assistant' ? statsOf(message) : null,
     branch: tree.branchOf(message),
     attachments: (message.attachments ?? []).map(attachmentItem),
-    dropped: 0,
+    ...noRemarks,
     createdAt: message.createdAt,
   };
 }
@@ -37,7 +37,7 @@ export function generatingItem(item: MessageItem, generation: Generation, nameOf
     error: generation.error === undefined ? null : errorItem(generation.error),
     modelName: nameOfModel(generation.modelId),
     stats: generation.stats,
-    dropped: generation.droppedMessages,
+    ...generation.remarks,
   };
 }
 

@@ -3,7 +3,7 @@
 
 import type { Conversation, Message } from '../../api/jan';
 import type { MessageItem } from '../../protocol/chatProtocol';
-import type { Generation } from './generation';
+import type { AnswerRemarks, Generation } from './generation';
 import { generatingItem, messageItem } from './messageItems';
 import { MessageTree } from './messageTree';
 
@@ -99,11 +99,11 @@ export class Thread {
   items(
     generation: Generation | undefined,
     nameOfModel: (id?: string) => string,
-    droppedOf: (messageId: string) => number,
+    remarksOn: (messageId: string) => AnswerRemarks,
   ): { readonly messages: readonly MessageItem[]; readonly earlier: number } {
     const path = this.#tree.pathTo(this.#endId);
     const earlier = Math.max(0, path.length - this.#shown);
-    this.#items ??= path.slice(earlier).map((message) => ({ ...messageItem(message, this.#tree, nameOfModel), dropped: droppedOf(message.id) }));
+    this.#items ??= path.slice(earlier).map((message) => ({ ...messageItem(message, this.#tree, nameOfModel), ...remarksOn(message.id) }));
     const messages =
       generation === undefined
         ? this.#items

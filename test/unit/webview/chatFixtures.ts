@@ -15,6 +15,7 @@ export const message = (id: string, content: string, change: Partial<MessageItem
   branch: null,
   attachments: [],
   dropped: 0,
+  cut: null,
   createdAt: 1,
   ...change,
 });

@@ -110,6 +110,18 @@ describe('ChatController and the store', () => {
     assert.equal(lastOf(state).dropped, 3);
   });
 
+  it('says what cut an answer off, also when it has ended', async () => {
+    for (const [contextFull, cut] of [[undefined, 'length'], [true, 'context']] as const) {
+      const before = page.state.messages.length;
+      jan.answer = (pen = new Pen()).script;
+      page.send('Go on.');
+      await page.until((state) => state.answering && state.messages.length === before + 2);
+      pen.write({ text: 'And then', finishReason: 'length', contextFull });
+      pen.end();
+      assert.equal(lastOf(await page.until(isDone)).cut, cut);
+    }
+  });
+
   it('marks an answer as interrupted when the window closes', async () => {
     page.send('Tell me.');
     await page.until((state) => state.answering && state.messages.length === 2);
