@@ -28,7 +28,7 @@ const schema = v.object(
     max_tokens: integerIn(1, int32Max),
     messages: v.pipe(
       v.array(
-        v.object({ role: v.picklist(['user', 'assistant'], 'must be user or assistant'), content: v.unknown() }, 'must be an object with role and content'),
+        v.object({ role: v.picklist(['user', 'assistant', 'system'], 'must be user, assistant or system'), content: v.unknown() }, 'must be an object with role and content'),
         'must be an array of messages',
       ),
       v.minLength(1, 'must hold at least one message'),
@@ -100,6 +100,9 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
   }
   const system = fields.system === undefined ? '' : textOf(fields.system, 'system');
   const messages = fields.messages.flatMap((message, index) => toMessages(message, `messages[${index}]`));
+  if (messages.every(({ role }) => role === 'system')) {
+    throw refused('messages', 'must hold a message of the role user');
+  }
   if ((messages.at(-1)?.toolCalls ?? []).length > 0 && options.isCount !== true) {
     throw refused('messages', 'must not end with calls of tools: their results come in a message of the role user');
   }
@@ -141,6 +144,9 @@ function choiceOf({ tool_choice: choice }: Body, tools: readonly ToolDefinition[
 function toMessages({ role, content }: Body['messages'][number], param: string): readonly ChatMessage[] {
   if (typeof content === 'string') {
     return [{ role, content }];
+  }
+  if (role === 'system') {
+    return [{ role, content: textOf(content, `${param}.content`) }];
   }
   if (!Array.isArray(content)) {
     throw refused(`${param}.content`, 'must be a string or an array of blocks');

@@ -121,6 +121,19 @@ describe('Anthropic messages', () => {
     ]);
   });
 
+  it('takes what the system says in mid-conversation', async () => {
+    await open();
+    const reminder = { role: 'system' as const, content: [{ type: 'text' as const, text: 'a', cache_control: { type: 'ephemeral' as const } }, { type: 'text' as const, text: 'b' }] };
+    await client.messages.create({ ...ask, system: 's', messages: [...ask.messages, reminder, { role: 'assistant', content: 'yes' }, { role: 'system', content: 'c' }] });
+    assert.deepEqual(echoCore.requests[0]?.messages, [
+      { role: 'system', content: 's' },
+      { role: 'user', content: 'hello world' },
+      { role: 'system', content: 'a\nb' },
+      { role: 'assistant', content: 'yes' },
+      { role: 'system', content: 'c' },
+    ]);
+  });
+
   it('goes on with an answer that the caller has begun', async () => {
     await open();
     await client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] });
@@ -161,7 +174,9 @@ describe('Anthropic messages', () => {
       [{ tools: [{ type: 'web_search_20250305', name: 'web_search' }] }, /"tools\[0\]\.type"/],
       [{ tool_choice: { type: 'any' } }, /"tool_choice"/],
       [{ messages: [{ role: 'user', content: [{ type: 'image', source: {} }] }] }, /"image"/],
-      [{ messages: [{ role: 'system', content: 'x' }] }, /"messages\[0\]\.role"/],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, /"messages\[0\]\.role"/],
+      [{ messages: [{ role: 'system', content: 'x' }] }, /a message of the role user/],
+      [{ messages: [...ask.messages, { role: 'system', content: [{ type: 'image', source: {} }] }] }, /"image"/],
       [{ messages: [...ask.messages, { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'get_time', input: {} }] }] }, /results come/],
     ];
     for (const [fields, expected] of cases) {
