@@ -113,7 +113,7 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
     fields.tools === undefined || fields.tools.length === 0
       ? undefined
       : fields.tools.map(({ name, description, parameters }) => toTool(name, description, parameters));
-  const messages = joinLeading([...(fields.instructions ? [{ role: 'system' as const, content: fields.instructions }] : []), ...messagesOf(fields.input)]);
+  const messages = [...(fields.instructions ? [{ role: 'system' as const, content: fields.instructions }] : []), ...messagesOf(fields.input)];
   const other = fields.include?.find((wanted) => !includable.has(wanted));
   if (other !== undefined) {
     throw unsupported('include', `"${other.slice(0, 100)}" can’t be included here. Remove it from "include".`);
@@ -137,16 +137,6 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
     },
     fields,
   };
-}
-
-/** Chat templates take one system message, at the start. */
-function joinLeading(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  const end = messages.findIndex(({ role }) => role !== 'system');
-  const leading = messages.slice(0, end === -1 ? undefined : end);
-  if (leading.length < 2) {
-    return messages;
-  }
-  return [{ role: 'system', content: leading.map(({ content }) => content).join('\n\n') }, ...messages.slice(leading.length)];
 }
 
 function messagesOf(input: unknown): readonly ChatMessage[] {

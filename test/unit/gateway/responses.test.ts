@@ -107,7 +107,8 @@ describe('responses', () => {
       ],
     });
     assert.deepEqual(echoCore.requests[0]?.messages, [
-      { role: 'system', content: 'i\n\nd' },
+      { role: 'system', content: 'i' },
+      { role: 'system', content: 'd' },
       { role: 'user', content: 'time?' },
       {
         role: 'assistant',
