@@ -1026,9 +1026,14 @@ export interface ToolDefinition {
 }
 
 export interface ToolCall {
+  /** ≤ 200 characters. */
   readonly id: string;
+  /** 1 to 200 characters. A model may call what is not among the request's tools. */
   readonly name: string;
-  /** JSON text of an object. */
+  /**
+   * JSON text of an object. In an answer it is what the model wrote: cut off where the answer is, and sometimes no JSON.
+   * Such text may be sent back in a conversation; the model is then shown the object `{"raw": "…"}`.
+   */
   readonly arguments: string;
 }
 

@@ -7,6 +7,7 @@ import type { ChatMessage, ChatRequest, GenerationRequest, ResponseFormat, ToolC
 import {
   anyObject,
   argumentsAt,
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -276,7 +277,7 @@ function toToolCall(call: unknown, param: string): ToolCall {
   }
   return {
     id: stringAt(id, `${param}.id`),
-    name: stringAt(called['name'], `${param}.function.name`),
+    name: calledNameAt(called['name'], `${param}.function.name`),
     arguments: argumentsAt(called['arguments'], `${param}.function.arguments`),
   };
 }

@@ -124,17 +124,31 @@ export function stringAt(value: unknown, param: string): string {
   return value;
 }
 
-/** @throws HttpError 400 unless it is the JSON text of an object: chat templates read it as one. */
+/**
+ * The arguments of an earlier call. Chat templates read them as an object, and what a model wrote may be none, or be cut
+ * off: a client that sends it back must not be stuck with it. @throws HttpError 400 unless it is a string
+ */
 export function argumentsAt(value: unknown, param: string): string {
   const json = stringAt(value, param);
+  if (json.trim() === '') {
+    return '{}';
+  }
   try {
-    if (isObject(JSON.parse(json === '' ? '{}' : json))) {
-      return json === '' ? '{}' : json;
+    if (isObject(JSON.parse(json))) {
+      return json;
     }
   } catch {
-    // said below
+    // handed on below
   }
-  throw refused(param, 'must be the JSON text of an object');
+  return JSON.stringify({ raw: json });
+}
+
+/** The name in an earlier call: any, as a model may have called what there is not. @throws HttpError 400 */
+export function calledNameAt(value: unknown, param: string): string {
+  if (typeof value !== 'string' || value === '' || value.length > 200) {
+    throw refused(param, 'must be a string of 1 to 200 characters');
+  }
+  return value;
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

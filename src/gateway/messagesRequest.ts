@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import type { ChatMessage, ChatRequest, ToolCall, ToolChoice, ToolDefinition } from '../api/jan';
 import {
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -191,7 +192,7 @@ function toToolCall(block: Readonly<Record<string, unknown>>, param: string): To
   }
   return {
     id: stringAt(block['id'], `${param}.id`),
-    name: stringAt(block['name'], `${param}.name`),
+    name: calledNameAt(block['name'], `${param}.name`),
     arguments: JSON.stringify(block['input']),
   };
 }

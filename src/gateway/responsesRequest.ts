@@ -9,6 +9,7 @@ import { thinkingVariables } from './chatRequest';
 import {
   anyObject,
   argumentsAt,
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -183,7 +184,7 @@ function messagesOf(input: unknown): readonly ChatMessage[] {
         addToTurn({
           call: {
             id: stringAt(value['call_id'], `${param}.call_id`),
-            name: stringAt(value['name'], `${param}.name`),
+            name: calledNameAt(value['name'], `${param}.name`),
             arguments: argumentsAt(value['arguments'], `${param}.arguments`),
           },
         });

@@ -170,10 +170,15 @@ function joined(messages: readonly TemplateMessage[]): TemplateMessage[] {
   return all;
 }
 
-function parsed(text: string): unknown {
+/** Templates go through the arguments by their names, so what a model wrote that is no object gets one. */
+function parsed(text: string): object {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value;
+    }
   } catch {
-    return text;
+    // handed on below
   }
+  return { raw: text };
 }

@@ -16,6 +16,8 @@ export interface ParsedPiece {
 
 /** A call by JSON: `{"name": …, "arguments": …}`, in this order as nearly all models write it. */
 const callHead = /^\{\s*(?:"type"\s*:\s*"function"\s*,\s*)?"(?:name|function)"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{)/;
+/** Of a name that a model makes up, in characters; a conversation that holds the call must be taken again. */
+const longestName = 200;
 const closers = ['</tool_call>', '<｜tool▁calls▁end｜>', '<｜tool▁call▁end｜>'];
 const xmlEnd = '</function>';
 const deepseekOpener = '<｜tool▁call▁begin｜>';
@@ -308,12 +310,12 @@ function callOf(raw: string): { name: string; arguments: string } | undefined {
   if (typeof name !== 'string' || name === '') {
     return undefined;
   }
-  return { name, arguments: typeof args === 'string' ? args : JSON.stringify(args) };
+  return { name: name.slice(0, longestName), arguments: typeof args === 'string' ? args : JSON.stringify(args) };
 }
 
 function nameOf(json: string): string | undefined {
   const name = jsonOrText(json);
-  return typeof name === 'string' && name !== '' ? name.slice(0, 200) : undefined;
+  return typeof name === 'string' && name !== '' ? name.slice(0, longestName) : undefined;
 }
 
 function jsonOrText(text: string): unknown {

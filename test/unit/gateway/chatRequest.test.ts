@@ -107,6 +107,15 @@ describe('parseChatRequest', () => {
     assert.equal(parseChatRequest({ messages, tools: [tool], tool_choice: 'required' }).request.toolChoice, 'required');
   });
 
+  it('takes calls back as models wrote them, whatever they called, with whatever arguments', () => {
+    const calls = ['{"a": tru}', '[1]', '"x"', ' ', '{"a":1}'].map((json, index) => ({ id: `c${index}`, type: 'function', function: { name: 'functions.read_file:0', arguments: json } }));
+    const { request } = parseChatRequest({ messages: [...messages, { role: 'assistant', tool_calls: calls }, { role: 'tool', tool_call_id: 'c0', content: 'x' }] });
+    const read = request.messages[1]?.toolCalls ?? [];
+    assert.deepEqual(read.map(({ arguments: json }) => json), ['{"raw":"{\\"a\\": tru}"}', '{"raw":"[1]"}', '{"raw":"\\"x\\""}', '{}', '{"a":1}']);
+    assert.equal(read[0]?.name, 'functions.read_file:0');
+    assert.equal(refusalOf({ messages, tools: [{ type: 'function', function: { name: 'functions.read_file' } }] }).param, 'tools[0].function.name', 'tools that are offered have proper names');
+  });
+
   it('reads forms for the answer, probabilities and bias', () => {
     const schema = { type: 'object' };
     assert.deepEqual(requestOf({ response_format: { type: 'json_object' } }), { responseFormat: { type: 'json' } });
@@ -251,8 +260,11 @@ describe('parseChatRequest', () => {
     assert.equal(refusalOf({ messages: [...messages, { role: 'tool', content: 'x' }] }).param, 'messages[1].tool_call_id');
     assert.equal(refusalOf({ messages: [{ role: 'user' }] }).param, 'messages[0].content');
     assert.equal(refusalOf({ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls[0].function');
-    const badArguments = [{ id: 'a', function: { name: 'f', arguments: '[1' } }];
-    assert.equal(refusalOf({ messages: [{ role: 'assistant', tool_calls: badArguments }] }).param, 'messages[0].tool_calls[0].function.arguments');
+    const called = (fields: object): object => ({ messages: [{ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: '{}', ...fields } }] }] });
+    assert.equal(refusalOf(called({ arguments: 5 })).param, 'messages[0].tool_calls[0].function.arguments');
+    for (const name of ['', 'x'.repeat(201), undefined]) {
+      assert.equal(refusalOf(called({ name })).param, 'messages[0].tool_calls[0].function.name');
+    }
     assert.equal(refusalOf({ messages: [{ role: 'user', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls');
     const image = refusalOf({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] });
     assert.equal(image.param, 'messages[0].content[0]');

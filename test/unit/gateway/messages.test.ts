@@ -90,7 +90,7 @@ describe('Anthropic messages', () => {
             { type: 'thinking', thinking: 'hm', signature: 'x' },
             { type: 'text', text: 'I look.' },
             { type: 'tool_use', id: 't1', name: 'get_time', input: { zone: 'UTC' } },
-            { type: 'tool_use', id: 't2', name: 'get_time', input: {} },
+            { type: 'tool_use', id: 't2', name: 'functions.get_time', input: {} },
           ],
         },
         {
@@ -112,7 +112,7 @@ describe('Anthropic messages', () => {
         reasoning: 'hm',
         toolCalls: [
           { id: 't1', name: 'get_time', arguments: '{"zone":"UTC"}' },
-          { id: 't2', name: 'get_time', arguments: '{}' },
+          { id: 't2', name: 'functions.get_time', arguments: '{}' },
         ],
       },
       { role: 'tool', toolCallId: 't1', content: 'noon' },

@@ -101,7 +101,7 @@ describe('responses', () => {
         { type: 'reasoning', id: 'r', summary: [{ type: 'summary_text', text: 'hm' }] },
         { type: 'message', id: 'm', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: 'I look.', annotations: [] }] },
         { type: 'function_call', call_id: 'c1', name: 'get_time', arguments: '{}' },
-        { type: 'function_call', call_id: 'c2', name: 'get_time', arguments: '{"a":1}' },
+        { type: 'function_call', call_id: 'c2', name: 'functions.get_time', arguments: '{"a":' },
         { type: 'function_call_output', call_id: 'c1', output: 'noon' },
         { type: 'function_call_output', call_id: 'c2', output: [{ type: 'input_text', text: 'night' }] },
       ],
@@ -116,7 +116,7 @@ describe('responses', () => {
         reasoning: 'hm',
         toolCalls: [
           { id: 'c1', name: 'get_time', arguments: '{}' },
-          { id: 'c2', name: 'get_time', arguments: '{"a":1}' },
+          { id: 'c2', name: 'functions.get_time', arguments: '{"raw":"{\\"a\\":"}' },
         ],
       },
       { role: 'tool', toolCallId: 'c1', content: 'noon' },

@@ -93,6 +93,13 @@ describe('tools, by the real engine', function () {
     });
     assert.match(prompt, /get_weather.*get_time/s);
     assert.match(prompt, /"city":"Oslo"[\s\S]*It rains\./);
+    const odd = await harness.api.inference.applyChatTemplate({
+      tools,
+      messages: [...messages, { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'functions.read_file', arguments: '{"a": tru}' }] }, { role: 'tool', content: 'There is none.', toolCallId: 'a' }],
+    });
+    assert.match(odd, /functions\.read_file[\s\S]*"raw":"\{\\"a\\": tru\}"[\s\S]*There is none\./, 'also what can’t have been a proper call');
+    const unnamed = { id: 'a', name: '', arguments: '{}' };
+    await assert.rejects(harness.api.inference.applyChatTemplate({ messages: [...messages, { role: 'assistant', content: '', toolCalls: [unnamed] }] }), { code: 'invalid-argument' });
   });
 
   it('are refused when the choice is of none of them, or a schema can’t be held to', async () => {
