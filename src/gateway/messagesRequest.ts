@@ -99,7 +99,7 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
   if (fields.max_tokens === undefined && options.isCount !== true) {
     throw refused('max_tokens', `must be a whole number from 1 to ${int32Max}`);
   }
-  const system = fields.system === undefined ? '' : textOf(fields.system, 'system');
+  const system = fields.system === undefined ? '' : systemText(fields.system, 'system');
   const messages = fields.messages.flatMap((message, index) => toMessages(message, `messages[${index}]`));
   if (messages.every(({ role }) => role === 'system')) {
     throw refused('messages', 'must hold a message of the role user');
@@ -141,13 +141,20 @@ function choiceOf({ tool_choice: choice }: Body, tools: readonly ToolDefinition[
   }
 }
 
+/** Claude Code begins with a block for Anthropic's bills that is another each time: no prompt would begin as the one before. */
+function systemText(content: unknown, param: string): string {
+  const whole = textOf(content, param);
+  const isBill = (block: unknown): boolean => isObject(block) && typeof block['text'] === 'string' && block['text'].startsWith('x-anthropic-billing-header:');
+  return Array.isArray(content) && content.some(isBill) ? textOf(content.filter((block) => !isBill(block)), param) : whole;
+}
+
 /** A message of theirs may hold results of several calls, which are messages of their own here. */
 function toMessages({ role, content }: Body['messages'][number], param: string): readonly ChatMessage[] {
   if (typeof content === 'string') {
     return [{ role, content }];
   }
   if (role === 'system') {
-    return [{ role, content: textOf(content, `${param}.content`) }];
+    return [{ role, content: systemText(content, `${param}.content`) }];
   }
   if (!Array.isArray(content)) {
     throw refused(`${param}.content`, 'must be a string or an array of blocks');

@@ -134,6 +134,18 @@ describe('Anthropic messages', () => {
     ]);
   });
 
+  it('leaves out what Claude Code says for the bill, which would be another beginning each time', async () => {
+    await open();
+    const bill = { type: 'text' as const, text: 'x-anthropic-billing-header: cc_version=2.1.154; cch=abc;' };
+    await client.messages.create({ ...ask, system: [bill, { type: 'text', text: 'You code.' }, { type: 'text', text: 'Well.' }] });
+    await client.messages.create({ ...ask, system: [bill] });
+    await client.messages.create({ ...ask, system: 'not x-anthropic-billing-header: this' });
+    assert.deepEqual(
+      echoCore.requests.map(({ messages: [first] }) => [first?.role, first?.content]),
+      [['system', 'You code.\nWell.'], ['user', 'hello world'], ['system', 'not x-anthropic-billing-header: this']],
+    );
+  });
+
   it('goes on with an answer that the caller has begun', async () => {
     await open();
     await client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] });
