@@ -1018,7 +1018,7 @@ export interface ChatMessage {
 
 /** A function that the model may ask to have called; the caller calls it. */
 export interface ToolDefinition {
-  /** Letters, digits, `_`, `-`; ≤ 64 characters. */
+  /** Letters, digits, `_`, `-`; ≤ 128 characters. */
   readonly name: string;
   readonly description?: string;
   /** JSON Schema of the arguments, an object. Default: no arguments. */
@@ -1112,7 +1112,7 @@ export interface GenerationRequest extends ConversationSettings {
 export interface ChatRequest extends GenerationRequest {
   /** Oldest first. A question whose answer failed without a word is followed by the next: two of a role in a row. */
   readonly messages: readonly ChatMessage[];
-  /** ≤ 128. Default: none. */
+  /** ≤ 1024. Default: none. */
   readonly tools?: readonly ToolDefinition[];
   /** Default: `'auto'`. */
   readonly toolChoice?: ToolChoice;

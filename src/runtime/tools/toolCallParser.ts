@@ -158,13 +158,13 @@ export class ToolCallParser {
     if (/^[[\],;]/.test(trimmed)) {
       return trimmed.slice(1);
     }
-    const named = /^([\w.-]{1,64})(?:\[CALL_ID\][\w-]*)?\[ARGS\]/.exec(trimmed);
+    const named = /^([\w.-]{1,128})(?:\[CALL_ID\][\w-]*)?\[ARGS\]/.exec(trimmed);
     if (this.style.id === 'mistral' && named !== null) {
       out.toolCalls.push({ index: this.#calls++, id: newCallId(), name: named[1]! });
       this.#state = { kind: 'arguments', scanner: new JsonScanner() };
       return trimmed.slice(named[0].length);
     }
-    if (this.style.id === 'mistral' && /^[\w.-]{1,64}(?:\[[\w\]-]{0,60})?$/.test(trimmed)) {
+    if (this.style.id === 'mistral' && /^[\w.-]{1,128}(?:\[[\w\]-]{0,60})?$/.test(trimmed)) {
       return rest;
     }
     this.#state = { kind: 'text' };
@@ -280,7 +280,7 @@ export class ToolCallParser {
 
   /** Qwen's coder: `<function=name><parameter=key>value</parameter>…`; values have the types of the tool's schema. */
   #xmlCall(raw: string): { name: string; arguments: string } | undefined {
-    const name = /<function=([^>\s]{1,64})>/.exec(raw)?.[1];
+    const name = /<function=([^>\s]{1,128})>/.exec(raw)?.[1];
     if (name === undefined) {
       return undefined;
     }
@@ -294,7 +294,7 @@ export class ToolCallParser {
 }
 
 function deepseekCall(raw: string): { name: string; arguments: string } | undefined {
-  const match = /^\s*(?:function)?<｜tool▁sep｜>([\w.-]{1,64})\s*```(?:json)?\s*([\s\S]*?)\s*```\s*$/.exec(raw) ?? /^\s*([\w.-]{1,64})<｜tool▁sep｜>\s*([\s\S]*?)\s*$/.exec(raw);
+  const match = /^\s*(?:function)?<｜tool▁sep｜>([\w.-]{1,128})\s*```(?:json)?\s*([\s\S]*?)\s*```\s*$/.exec(raw) ?? /^\s*([\w.-]{1,128})<｜tool▁sep｜>\s*([\s\S]*?)\s*$/.exec(raw);
   return match === null ? undefined : { name: match[1]!, arguments: match[2]! };
 }
 

@@ -88,6 +88,9 @@ describe('parseChatRequest', () => {
 
   it('reads tools, their calls and results', () => {
     const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
+    const many = Array.from({ length: 1024 }, (_, index) => ({ type: 'function', function: { name: `${index}`.padStart(128, 'x') } }));
+    assert.equal(parseChatRequest({ messages, tools: many }).request.tools?.length, 1024);
+    assert.equal(refusalOf({ messages, tools: [{ type: 'function', function: { name: 'x'.repeat(129) } }] }).param, 'tools[0].function.name');
     const { request } = parseChatRequest({
       tools: [{ type: 'function', function: { name: 'get_time', description: 'The time', parameters, strict: true } }],
       tool_choice: { type: 'function', function: { name: 'get_time' } },
@@ -205,7 +208,7 @@ describe('parseChatRequest', () => {
     ['tools', [{ type: 'web_search' }]],
     ['tools', [{ type: 'function' }]],
     ['tools', [{ type: 'function', function: { name: 'a b' } }]],
-    ['tools', Array.from({ length: 129 }, () => tool)],
+    ['tools', Array.from({ length: 1025 }, () => tool)],
     ['tool_choice', 'required'],
     ['tool_choice', 'sometimes'],
     ['tool_choice', { type: 'function', function: { name: 'none' } }],
