@@ -22,6 +22,7 @@ import {
   stringAt,
   text,
   textOf,
+  tokenLimit,
   topPOf,
   toUint32,
   unsupported,
@@ -57,7 +58,7 @@ export const generationEntries = {
   top_k: integerIn(-1, 1000),
   min_p: numberIn(0, 1),
   seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-  max_tokens: integerIn(1, int32Max),
+  max_tokens: tokenLimit,
   n_predict: integerIn(-1, int32Max),
   stop: stopField,
   frequency_penalty: numberIn(-2, 2),
@@ -106,7 +107,7 @@ const schema = v.object(
       v.minLength(1, 'must hold at least one message'),
       v.maxLength(10_000, 'must hold at most 10000 messages'),
     ),
-    max_completion_tokens: integerIn(1, int32Max),
+    max_completion_tokens: tokenLimit,
     tools: v.optional(
       v.pipe(
         v.array(
@@ -283,17 +284,23 @@ function toToolCall(call: unknown, param: string): ToolCall {
 }
 
 function maxTokensOf({ max_completion_tokens: newer, ...fields }: Body): number | undefined {
-  const older = limitOf(fields);
+  const limit = limitOf(fields);
+  const older = fields.max_tokens ?? limit;
   if (older !== undefined && newer !== undefined && older !== newer) {
     throw refused('max_completion_tokens', 'must not differ from max_tokens; send one of them');
   }
-  return newer ?? older;
+  return newer === undefined ? limit : boundOf(newer);
 }
 
-/** llama-server's name for it, where −1 stands for no limit, and the common one, which is asked first. */
+/** llama-server's name for it, and the common one, which is asked first. */
 export function limitOf({ max_tokens: limit, n_predict: native }: Pick<GenerationFields, 'max_tokens' | 'n_predict'>): number | undefined {
   if (native === 0) {
     throw refused('n_predict', 'must be a number above 0, or -1 for no limit');
   }
-  return limit ?? (native === -1 ? undefined : native);
+  return boundOf(limit ?? native);
+}
+
+/** −1 stands for no limit. */
+function boundOf(limit: number | undefined): number | undefined {
+  return limit === -1 ? undefined : limit;
 }

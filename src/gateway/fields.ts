@@ -63,6 +63,16 @@ export function integerIn(min: number, max: number) {
   return v.optional(integer(min, max));
 }
 
+const limitMessage = `must be a whole number from 1 to ${int32Max}, or -1 for no limit`;
+/** How long an answer may be. LM Studio's habit, and so its users', is −1 for no limit. */
+export const tokenLimit = v.optional(
+  v.pipe(
+    v.number(limitMessage),
+    v.safeInteger(limitMessage),
+    v.check((limit) => limit === -1 || (limit >= 1 && limit <= int32Max), limitMessage),
+  ),
+);
+
 export const flag = v.optional(v.boolean('must be true or false'));
 export const modelField = v.optional(v.pipe(v.string('must be the id of a model'), v.maxLength(500, 'must be the id of a model')));
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseChatRequest } from '../../../src/gateway/chatRequest';
+import { parseCompletionRequest } from '../../../src/gateway/completions';
 import { HttpError } from '../../../src/gateway/httpError';
 
 const messages = [{ role: 'user', content: 'hi' }];
@@ -145,6 +146,15 @@ describe('parseChatRequest', () => {
     }
   });
 
+  it('takes −1 for no limit, as LM Studio does', () => {
+    for (const fields of [{ max_tokens: -1 }, { max_completion_tokens: -1 }, { max_tokens: -1, max_completion_tokens: -1 }, { max_tokens: -1, n_predict: 5 }]) {
+      assert.deepEqual(requestOf(fields), {}, JSON.stringify(fields));
+    }
+    assert.deepEqual(requestOf({ n_predict: -1, max_completion_tokens: 5 }), { maxTokens: 5 });
+    assert.equal(refusalOf({ messages, max_tokens: 5, max_completion_tokens: -1 }).param, 'max_completion_tokens');
+    assert.equal(parseCompletionRequest({ prompt: 'x', max_tokens: -1 }).requests[0]?.maxTokens, undefined);
+  });
+
   it('takes llama-server’s name for the limit', () => {
     assert.deepEqual(requestOf({ n_predict: 5 }), { maxTokens: 5 });
     assert.deepEqual(requestOf({ n_predict: -1 }), {});
@@ -189,7 +199,9 @@ describe('parseChatRequest', () => {
     ['seed', 1.5],
     ['seed', 2 ** 60],
     ['max_tokens', 0],
-    ['max_tokens', -1],
+    ['max_tokens', -2],
+    ['max_tokens', 1.5],
+    ['max_completion_tokens', -2],
     ['max_tokens', 2 ** 31],
     ['max_completion_tokens', 0.5],
     ['stop', ''],
