@@ -29,7 +29,7 @@ import {
   type Form,
 } from './fields';
 import { extrasOf, tellsMore, type StreamExtras } from './timings';
-import { jsonSchema, maxTools, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
+import { jsonSchema, maxTools, reasoningEffort, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 export interface ParsedChatRequest extends Streaming {
   readonly request: ChatRequest;
@@ -128,7 +128,7 @@ const schema = v.object(
     response_format: v.optional(v.unknown()),
     logprobs: flag,
     top_logprobs: integerIn(0, 20),
-    reasoning_effort: v.optional(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
+    reasoning_effort: v.optional(reasoningEffort),
     chat_template_kwargs: v.optional(anyObject),
     add_generation_prompt: flag,
     continue_final_message: flag,
@@ -138,7 +138,7 @@ const schema = v.object(
 
 type Body = v.InferOutput<typeof schema>;
 
-export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt', 'id_slot'];
+export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'prediction', 'cache_prompt', 'id_slot'];
 
 const form: Form<typeof schema> = {
   schema,
@@ -150,6 +150,7 @@ const form: Form<typeof schema> = {
     modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
     verbosity: (value) => value === 'medium',
     audio: () => false,
+    moderation: () => false,
     web_search_options: () => false,
   },
   reasons: {

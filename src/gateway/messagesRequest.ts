@@ -2,7 +2,7 @@
 // Must not know: HTTP, how an answer is sent.
 
 import * as v from 'valibot';
-import type { ChatMessage, ChatRequest, ToolCall, ToolChoice, ToolDefinition } from '../api/jan';
+import type { ChatMessage, ChatRequest, ResponseFormat, ToolCall, ToolChoice, ToolDefinition } from '../api/jan';
 import {
   calledNameAt,
   flag,
@@ -72,6 +72,8 @@ const schema = v.object(
     output_config: v.optional(
       v.object({ effort: v.nullish(v.string('must be a string')), format: v.nullish(v.record(v.string(), v.unknown())) }, 'must be an object'),
     ),
+    /** The older name of `output_config.format`. */
+    output_format: v.optional(v.record(v.string(), v.unknown(), 'must be an object with a type')),
   },
   'must be a JSON object',
 );
@@ -80,10 +82,24 @@ type Body = v.InferOutput<typeof schema>;
 
 const form: Form<typeof schema> = {
   schema,
-  // `context_management` asks for what is forgotten to be chosen; nothing is ever dropped here without a word.
-  ignored: new Set(['metadata', 'service_tier', 'cache_control', 'context_management', 'inference_geo', 'speed']),
+  // `context_management` asks for what is forgotten to be chosen; nothing is ever dropped here without a word. `fallbacks`
+  // and its token are for answers that a policy refuses, `diagnostics` asks why the provider's cache was of no use.
+  ignored: new Set([
+    'metadata',
+    'service_tier',
+    'cache_control',
+    'context_management',
+    'inference_geo',
+    'speed',
+    'diagnostics',
+    'billing_policy',
+    'fallbacks',
+    'fallback_credit_token',
+  ]),
   neutral: {
     container: () => false,
+    compaction: () => false,
+    thread: () => false,
     mcp_servers: (value) => Array.isArray(value) && value.length === 0,
   },
 };
@@ -117,7 +133,7 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
       temperature: fields.temperature,
       topP: topPOf(fields.top_p),
       topK: fields.top_k,
-      responseFormat: responseFormatOf(fields.output_config?.format ?? undefined, 'output_config.format', (format) => format['schema']),
+      responseFormat: formatOf(fields),
       tools,
       toolChoice: choiceOf(fields, tools),
       parallelToolCalls: tools !== undefined && fields.tool_choice?.disable_parallel_tool_use === true ? false : undefined,
@@ -125,6 +141,14 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
     },
     stream: fields.stream ?? false,
   };
+}
+
+function formatOf({ output_config: config, output_format: older }: Body): ResponseFormat | undefined {
+  const newer = config?.format ?? undefined;
+  if (newer !== undefined && older !== undefined) {
+    throw refused('output_format', 'must not be sent beside output_config.format, its newer name');
+  }
+  return responseFormatOf(newer ?? older, newer === undefined ? 'output_format' : 'output_config.format', (format) => format['schema']);
 }
 
 function choiceOf({ tool_choice: choice }: Body, tools: readonly ToolDefinition[] | undefined): ToolChoice | undefined {

@@ -26,7 +26,7 @@ import {
   type Form,
 } from './fields';
 import { extrasOf, tellsMore } from './timings';
-import { jsonSchema, maxTools, responseFormatOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
+import { jsonSchema, maxTools, reasoningEffort, responseFormatOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 const schema = v.object(
   {
@@ -64,7 +64,7 @@ const schema = v.object(
     reasoning: v.optional(
       v.object(
         {
-          effort: v.nullish(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
+          effort: v.nullish(reasoningEffort),
           summary: v.nullish(v.string('must be a string')),
         },
         'must be an object',
@@ -80,11 +80,13 @@ export type ResponsesBody = v.InferOutput<typeof schema>;
 
 const form: Form<typeof schema> = {
   schema,
-  ignored: new Set(['user', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'stream_options', 'client_metadata']),
+  // `image` says how pictures are made smaller; there are none.
+  ignored: new Set(['user', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'stream_options', 'client_metadata', 'access_programs', 'image']),
   neutral: {
     previous_response_id: () => false,
     conversation: () => false,
     prompt: () => false,
+    moderation: () => false,
     context_management: () => false,
     background: (value) => value === false,
     store: (value) => value === false,

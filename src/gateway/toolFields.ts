@@ -72,6 +72,9 @@ export function responseFormatOf(format: unknown, param: string, schemaOf: (form
   }
 }
 
+const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
+export const reasoningEffort = v.picklist(efforts, `must be ${efforts.slice(0, -1).join(', ')} or ${efforts.at(-1)}`);
+
 /** The variables by which most chat templates know whether to think. */
 export function thinkingOf(isWanted: boolean): Readonly<Record<string, unknown>> {
   return { enable_thinking: isWanted };

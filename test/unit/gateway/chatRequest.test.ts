@@ -132,6 +132,7 @@ describe('parseChatRequest', () => {
   });
 
   it('hands thinking on to the chat template', () => {
+    assert.deepEqual(requestOf({ reasoning_effort: 'max' }), { templateVariables: { enable_thinking: true, reasoning_effort: 'max' } });
     assert.deepEqual(requestOf({ reasoning_effort: 'none' }), { templateVariables: { enable_thinking: false } });
     assert.deepEqual(requestOf({ reasoning_effort: 'high', chat_template_kwargs: { a: 1 } }), { templateVariables: { enable_thinking: true, reasoning_effort: 'high', a: 1 } });
   });
@@ -172,6 +173,8 @@ describe('parseChatRequest', () => {
       user: 'u',
       metadata: { a: 'b' },
       service_tier: 'auto',
+      prompt_cache_key: 'k',
+      prompt_cache_options: { mode: 'implicit' },
       store: false,
       n: 1,
       logprobs: false,

@@ -146,6 +146,20 @@ describe('Anthropic messages', () => {
     );
   });
 
+  it('takes the older name of a form for the answer, and what means nothing here', async () => {
+    await open();
+    const format = { type: 'json_schema' as const, schema: { type: 'object', properties: {} } };
+    await client.messages.create({ ...ask, output_config: { format } });
+    await client.beta.messages.create({ ...ask, output_format: format, fallbacks: 'default', fallback_credit_token: 'x' });
+    await client.messages.create({ ...ask, diagnostics: { previous_message_id: 'msg_1' } });
+    const expected = { type: 'json-schema', schema: format.schema };
+    assert.deepEqual(echoCore.requests.map(({ responseFormat }) => responseFormat), [expected, expected, undefined]);
+    for (const name of ['output_format', 'compaction', 'thread']) {
+      const both = { ...ask, output_config: { format }, [name]: format };
+      await assert.rejects(client.messages.create(both), (error) => error instanceof Anthropic.BadRequestError && saidBy(error).includes(`"${name}"`));
+    }
+  });
+
   it('goes on with an answer that the caller has begun', async () => {
     await open();
     await client.messages.create({ ...ask, messages: [...ask.messages, { role: 'assistant', content: 'Well' }] });

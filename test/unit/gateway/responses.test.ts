@@ -90,6 +90,14 @@ describe('responses', () => {
     assert.equal(events.at(-1)?.type, 'response.incomplete');
   });
 
+  it('takes all of the client’s fields that change nothing here', async () => {
+    await open();
+    const fields = { prompt_cache_options: { mode: 'implicit' as const }, image: { context_compression: 'auto' as const }, access_programs: { cyber: 'standard' as const }, reasoning: { effort: 'max' as const } };
+    await client.responses.create({ model: 'test/echo', input: 'x', ...fields });
+    assert.deepEqual(echoCore.requests[0]?.templateVariables, { enable_thinking: true, reasoning_effort: 'max' });
+    await assert.rejects(client.responses.create({ model: 'test/echo', input: 'x', moderation: { model: 'omni-moderation-latest' } }), /"moderation" is not supported/);
+  });
+
   it('reads a conversation of items', async () => {
     await open();
     await client.responses.create({
