@@ -191,6 +191,21 @@ describe('Anthropic messages', () => {
     assert.equal(text, 'one two');
   });
 
+  it('says that a prompt is too long in the words that the client looks for', async () => {
+    let details: Readonly<Record<string, number>> = { promptTokens: 9000, contextLength: 4096 };
+    await open({
+      answer: async function* () {
+        yield* [];
+        await Promise.resolve();
+        throw new JanError('context-overflow', 'Shorten it.', { details });
+      },
+    });
+    const said = (): Promise<string> => client.messages.create(ask).then(() => '', (error: InstanceType<typeof Anthropic.APIError>) => saidBy(error));
+    assert.equal(await said(), 'prompt is too long: 9000 tokens > 4096 maximum. Shorten it.');
+    details = { characters: 99_000, contextLength: 4096 };
+    assert.equal(await said(), 'prompt is too long. Shorten it.');
+  });
+
   it('refuses what it can’t do by name', async () => {
     await open();
     const cases: [object, RegExp][] = [
