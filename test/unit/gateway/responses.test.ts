@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { JanError } from '../../../src/common/errors';
-import { failing, gather, openaiClient, thinkAndCall } from './dialects';
+import { failing, gather, openaiClient, post, thinkAndCall } from './dialects';
 import { createEchoCore, type EchoCore } from './echoCore';
 
 describe('responses', () => {
@@ -88,6 +88,21 @@ describe('responses', () => {
     assert.deepEqual([response.status, response.incomplete_details?.reason], ['incomplete', 'max_output_tokens']);
     const events = await gather(await client.responses.create({ model: 'test/echo', input: 'x', stream: true }));
     assert.equal(events.at(-1)?.type, 'response.incomplete');
+  });
+
+  it('is created before it fails, also when only comments were sent', async () => {
+    await open({
+      answer: async function* () {
+        yield* [];
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        throw new JanError('engine-crashed', 'It fell over.');
+      },
+      limits: { silenceMs: 20 },
+    });
+    const text = await (await post(echoCore, '/v1/responses', { model: 'test/echo', input: 'x', stream: true })).text();
+    assert.match(text, /^: still working/);
+    const events = [...text.matchAll(/^event: (.+)\ndata: (.+)$/gm)].map(([, name, data]) => [name, (JSON.parse(data!) as { sequence_number: number }).sequence_number]);
+    assert.deepEqual(events, [['response.created', 0], ['response.in_progress', 1], ['response.failed', 2], ['error', 3]]);
   });
 
   it('takes all of the client’s fields that change nothing here', async () => {
