@@ -115,27 +115,41 @@ function systemPlaced(messages: readonly TemplateMessage[], takesLater: boolean)
 
 /**
  * In the user's turn beside it, marked in the way that Claude Code marks what it adds to one. Its place stays, as moving
- * it to the start would change the beginning of the prompt, which the engine has in memory.
+ * it to the start would change the beginning of the prompt, which the engine has in memory. Results of tools are a turn
+ * too: Claude Code says something after each of them, and templates forget what was thought before a user's own words.
  */
 function asReminders(messages: readonly TemplateMessage[]): TemplateMessage[] {
   const all: TemplateMessage[] = [];
-  let own: TemplateMessage | undefined;
-  for (const message of messages) {
+  let waiting: string[] = [];
+  const place = (next?: TemplateMessage): void => {
     const last = all.at(-1);
-    const isReminder = message.role === 'system';
-    const content = isReminder ? `<system-reminder>\n${message.content}\n</system-reminder>` : message.content;
-    if (last?.role === 'user' && (isReminder || (message.role === 'user' && last === own))) {
-      const joint = { ...last, content: `${last.content}\n\n${content}` };
-      own = isReminder && last === own ? joint : undefined;
-      all[all.length - 1] = joint;
-    } else if (isReminder) {
-      own = { role: 'user', content };
-      all.push(own);
+    const words = waiting.join('\n\n');
+    waiting = [];
+    const fitsLast = last?.role === 'user' || (last?.role === 'tool' && next?.role !== 'user');
+    if (words === '' || (next?.role === 'user' && !fitsLast)) {
+      all.push(...(next === undefined ? [] : [{ ...next, content: joinedText(words, next.content) }]));
+      return;
+    }
+    if (fitsLast) {
+      all[all.length - 1] = { ...last, content: joinedText(last.content, words) };
     } else {
-      all.push(message);
+      all.push({ role: 'user', content: words });
+    }
+    all.push(...(next === undefined ? [] : [next]));
+  };
+  for (const message of messages) {
+    if (message.role === 'system') {
+      waiting.push(`<system-reminder>\n${message.content}\n</system-reminder>`);
+    } else {
+      place(message);
     }
   }
+  place();
   return all;
+}
+
+function joinedText(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join('\n\n');
 }
 
 function textsOf(messages: readonly TemplateMessage[]): string[] {

@@ -102,6 +102,8 @@ describe('chat templates', function () {
     const result = (content: string): WireMessage => ({ role: 'tool', content, toolCallId: 'a' });
     const text = await said(user('Hi'), call, system('b'), result('Rain'), result('Sun'), user('So?'));
     assert.match(text, /<tool>Rain<tool>Sun<user><system-reminder>\nb\n<\/system-reminder>\n\nSo\?<assistant>$/);
+    const more = await said(user('Hi'), call, result('Rain'), system('b'), call, result('Sun'), system('c'));
+    assert.match(more, /<tool>Rain\n\n<system-reminder>\nb\n<\/system-reminder><assistant>.*<tool>Sun\n\n<system-reminder>\nc\n<\/system-reminder><assistant>$/s, 'no turn of the user’s own between results and the answer');
   });
 
   it('that say later system messages in their place get them so; that move or drop them, don’t', async () => {
