@@ -1018,7 +1018,7 @@ export interface ChatMessage {
 
 /** A function that the model may ask to have called; the caller calls it. */
 export interface ToolDefinition {
-  /** Letters, digits, `_`, `-`; ≤ 64 characters. */
+  /** Letters, digits, `_`, `-`; ≤ 128 characters. */
   readonly name: string;
   readonly description?: string;
   /** JSON Schema of the arguments, an object. Default: no arguments. */
@@ -1026,9 +1026,14 @@ export interface ToolDefinition {
 }
 
 export interface ToolCall {
+  /** ≤ 200 characters. */
   readonly id: string;
+  /** 1 to 200 characters. A model may call what is not among the request's tools. */
   readonly name: string;
-  /** JSON text of an object. */
+  /**
+   * JSON text of an object. In an answer it is what the model wrote: cut off where the answer is, and sometimes no JSON.
+   * Such text may be sent back in a conversation; the model is then shown the object `{"raw": "…"}`.
+   */
   readonly arguments: string;
 }
 
@@ -1107,7 +1112,7 @@ export interface GenerationRequest extends ConversationSettings {
 export interface ChatRequest extends GenerationRequest {
   /** Oldest first. A question whose answer failed without a word is followed by the next: two of a role in a row. */
   readonly messages: readonly ChatMessage[];
-  /** ≤ 128. Default: none. */
+  /** ≤ 1024. Default: none. */
   readonly tools?: readonly ToolDefinition[];
   /** Default: `'auto'`. */
   readonly toolChoice?: ToolChoice;

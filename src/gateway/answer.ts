@@ -42,9 +42,8 @@ export async function eachChunk(
       if (signal.aborted) {
         return;
       }
-      if (chunk.droppedMessages !== undefined && chunk.droppedMessages > 0 && !response.headersSent) {
-        // No API has a field for it, and it must not stay unsaid.
-        response.setHeader('X-Jan-Dropped-Messages', String(chunk.droppedMessages));
+      if (chunk.droppedMessages !== undefined && chunk.droppedMessages > 0) {
+        sayDropped(response, chunk.droppedMessages);
       }
       if (chunk.usage !== undefined && chunk.finishReason !== undefined) {
         metrics.countTokens(chunk.usage, chunk.timings);
@@ -56,6 +55,17 @@ export async function eachChunk(
     }
   };
   await orGone(signal, pump);
+}
+
+const droppedHeader = 'X-Jan-Dropped-Messages';
+
+/** No API has a field for it, and it must not stay unsaid: a stream that sent comments while it waited says it in one. */
+function sayDropped(response: Exchange['response'], count: number): void {
+  if (!response.headersSent) {
+    response.setHeader(droppedHeader, String(count));
+  } else if (!response.hasHeader(droppedHeader)) {
+    response.write(`: ${droppedHeader}: ${count}\n\n`);
+  }
 }
 
 /** What `work` gives; rejects at once when the client goes, whatever `work` does then. */

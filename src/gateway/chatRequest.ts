@@ -7,6 +7,7 @@ import type { ChatMessage, ChatRequest, GenerationRequest, ResponseFormat, ToolC
 import {
   anyObject,
   argumentsAt,
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -21,13 +22,14 @@ import {
   stringAt,
   text,
   textOf,
+  tokenLimit,
   topPOf,
   toUint32,
   unsupported,
   type Form,
 } from './fields';
 import { extrasOf, tellsMore, type StreamExtras } from './timings';
-import { jsonSchema, maxTools, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
+import { jsonSchema, maxTools, reasoningEffort, responseFormatOf, thinkingOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 export interface ParsedChatRequest extends Streaming {
   readonly request: ChatRequest;
@@ -56,7 +58,7 @@ export const generationEntries = {
   top_k: integerIn(-1, 1000),
   min_p: numberIn(0, 1),
   seed: integerIn(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-  max_tokens: integerIn(1, int32Max),
+  max_tokens: tokenLimit,
   n_predict: integerIn(-1, int32Max),
   stop: stopField,
   frequency_penalty: numberIn(-2, 2),
@@ -105,7 +107,7 @@ const schema = v.object(
       v.minLength(1, 'must hold at least one message'),
       v.maxLength(10_000, 'must hold at most 10000 messages'),
     ),
-    max_completion_tokens: integerIn(1, int32Max),
+    max_completion_tokens: tokenLimit,
     tools: v.optional(
       v.pipe(
         v.array(
@@ -126,7 +128,7 @@ const schema = v.object(
     response_format: v.optional(v.unknown()),
     logprobs: flag,
     top_logprobs: integerIn(0, 20),
-    reasoning_effort: v.optional(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
+    reasoning_effort: v.optional(reasoningEffort),
     chat_template_kwargs: v.optional(anyObject),
     add_generation_prompt: flag,
     continue_final_message: flag,
@@ -136,7 +138,7 @@ const schema = v.object(
 
 type Body = v.InferOutput<typeof schema>;
 
-export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prediction', 'cache_prompt', 'id_slot'];
+export const harmlessFields = ['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'prediction', 'cache_prompt', 'id_slot'];
 
 const form: Form<typeof schema> = {
   schema,
@@ -148,6 +150,7 @@ const form: Form<typeof schema> = {
     modalities: (value) => Array.isArray(value) && value.length === 1 && value[0] === 'text',
     verbosity: (value) => value === 'medium',
     audio: () => false,
+    moderation: () => false,
     web_search_options: () => false,
   },
   reasons: {
@@ -276,23 +279,29 @@ function toToolCall(call: unknown, param: string): ToolCall {
   }
   return {
     id: stringAt(id, `${param}.id`),
-    name: stringAt(called['name'], `${param}.function.name`),
+    name: calledNameAt(called['name'], `${param}.function.name`),
     arguments: argumentsAt(called['arguments'], `${param}.function.arguments`),
   };
 }
 
 function maxTokensOf({ max_completion_tokens: newer, ...fields }: Body): number | undefined {
-  const older = limitOf(fields);
+  const limit = limitOf(fields);
+  const older = fields.max_tokens ?? limit;
   if (older !== undefined && newer !== undefined && older !== newer) {
     throw refused('max_completion_tokens', 'must not differ from max_tokens; send one of them');
   }
-  return newer ?? older;
+  return newer === undefined ? limit : boundOf(newer);
 }
 
-/** llama-server's name for it, where −1 stands for no limit, and the common one, which is asked first. */
+/** llama-server's name for it, and the common one, which is asked first. */
 export function limitOf({ max_tokens: limit, n_predict: native }: Pick<GenerationFields, 'max_tokens' | 'n_predict'>): number | undefined {
   if (native === 0) {
     throw refused('n_predict', 'must be a number above 0, or -1 for no limit');
   }
-  return limit ?? (native === -1 ? undefined : native);
+  return boundOf(limit ?? native);
+}
+
+/** −1 stands for no limit. */
+function boundOf(limit: number | undefined): number | undefined {
+  return limit === -1 ? undefined : limit;
 }

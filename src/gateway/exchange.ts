@@ -128,7 +128,13 @@ export class EventStream {
         this.response.off('drain', settle).off('close', settle);
         resolve();
       };
-      const timer = setTimeout(() => this.response.destroy(), this.stallTimeoutMs);
+      const timer = setTimeout(() => {
+        const hasSocket = this.response.socket !== null;
+        this.response.destroy();
+        if (!hasSocket) {
+          settle(); // it will never say that it is closed
+        }
+      }, this.stallTimeoutMs);
       this.response.on('drain', settle).on('close', settle);
     });
   }

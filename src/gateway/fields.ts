@@ -63,6 +63,16 @@ export function integerIn(min: number, max: number) {
   return v.optional(integer(min, max));
 }
 
+const limitMessage = `must be a whole number from 1 to ${int32Max}, or -1 for no limit`;
+/** How long an answer may be. LM Studio's habit, and so its users', is −1 for no limit. */
+export const tokenLimit = v.optional(
+  v.pipe(
+    v.number(limitMessage),
+    v.safeInteger(limitMessage),
+    v.check((limit) => limit === -1 || (limit >= 1 && limit <= int32Max), limitMessage),
+  ),
+);
+
 export const flag = v.optional(v.boolean('must be true or false'));
 export const modelField = v.optional(v.pipe(v.string('must be the id of a model'), v.maxLength(500, 'must be the id of a model')));
 
@@ -124,17 +134,31 @@ export function stringAt(value: unknown, param: string): string {
   return value;
 }
 
-/** @throws HttpError 400 unless it is the JSON text of an object: chat templates read it as one. */
+/**
+ * The arguments of an earlier call. Chat templates read them as an object, and what a model wrote may be none, or be cut
+ * off: a client that sends it back must not be stuck with it. @throws HttpError 400 unless it is a string
+ */
 export function argumentsAt(value: unknown, param: string): string {
   const json = stringAt(value, param);
+  if (json.trim() === '') {
+    return '{}';
+  }
   try {
-    if (isObject(JSON.parse(json === '' ? '{}' : json))) {
-      return json === '' ? '{}' : json;
+    if (isObject(JSON.parse(json))) {
+      return json;
     }
   } catch {
-    // said below
+    // handed on below
   }
-  throw refused(param, 'must be the JSON text of an object');
+  return JSON.stringify({ raw: json });
+}
+
+/** The name in an earlier call: any, as a model may have called what there is not. @throws HttpError 400 */
+export function calledNameAt(value: unknown, param: string): string {
+  if (typeof value !== 'string' || value === '' || value.length > 200) {
+    throw refused(param, 'must be a string of 1 to 200 characters');
+  }
+  return value;
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -9,6 +9,7 @@ import { JanError } from '../common/errors';
 import type { Disposable } from '../common/lifecycle';
 import type { Logger } from '../common/log';
 import { refusalOf, tokenComparer, type AdmissionRules } from './admission';
+import { Connections, type OpenRequest } from './connections';
 import { dialectOf, sendError } from './exchange';
 import type { GatewayLimits } from './gateway';
 import { toHttpError } from './httpError';
@@ -109,6 +110,7 @@ const noBody = Buffer.alloc(0);
 
 class RequestHandler {
   readonly #queue: RequestQueue;
+  readonly #connections = new Connections();
   readonly #routes: Routes;
   readonly #metrics = new GatewayMetrics();
 
@@ -124,6 +126,7 @@ class RequestHandler {
   /** Never rejects. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
+    const client = this.#connections.open(request, response);
     response.on('error', () => undefined); // the client is gone: `close` says so too
     response.once('close', () => {
       if (response.headersSent) {
@@ -139,23 +142,24 @@ class RequestHandler {
         throw refusal;
       }
       if (request.method === 'POST') {
-        await this.#answerInTurn(request, response);
+        await this.#answerInTurn(request, response, client);
       } else {
-        await this.#route(request, response, noBody, clientSignal(response));
+        await this.#route(request, response, noBody, client.signal);
       }
     } catch (error) {
       this.#fail(request, response, error);
     }
   }
 
-  async #answerInTurn(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const signal = clientSignal(response);
+  async #answerInTurn(request: IncomingMessage, response: ServerResponse, { signal, answeredBefore }: OpenRequest): Promise<void> {
     const place = this.#queue.enter();
     try {
       if (request.headers.expect?.toLowerCase() === '100-continue') {
         response.writeContinue();
       }
       const body = await readBody(request, this.options.limits.maxBodyBytes);
+      // Nobody could read this answer before the one to what came first on the same connection.
+      await answeredBefore;
       await place.turn(signal);
       await this.#route(request, response, body, signal);
     } finally {
@@ -169,7 +173,7 @@ class RequestHandler {
   }
 
   #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (response.destroyed) {
+    if (response.destroyed || request.socket.destroyed) {
       return;
     }
     const failure = toHttpError(error);
@@ -182,15 +186,4 @@ class RequestHandler {
       sendError(request, response, failure);
     }
   }
-}
-
-/** Aborted when the connection closes before the whole answer was sent. */
-function clientSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) {
-      controller.abort(new JanError('cancelled', 'The client closed the connection.'));
-    }
-  });
-  return controller.signal;
 }

@@ -100,8 +100,17 @@ function lengthsOf({ code, details }: JanError): HttpErrorOptions['more'] {
 }
 
 /** The same failure in Anthropic's form. */
-export function toAnthropicError({ status, message }: HttpError): unknown {
-  return { type: 'error', error: { type: anthropicTypeOf(status), message }, request_id: null };
+export function toAnthropicError(error: HttpError): unknown {
+  const { status, message } = error;
+  return { type: 'error', error: { type: anthropicTypeOf(status), message: overflowWords(error) + message }, request_id: null };
+}
+
+/** By these words of Anthropic's API its clients know that they must shorten the conversation; it has no code for it. */
+function overflowWords({ code, more }: HttpError): string {
+  if (code !== wireCodes['context-overflow']) {
+    return '';
+  }
+  return more.n_prompt_tokens === undefined ? 'prompt is too long. ' : `prompt is too long: ${more.n_prompt_tokens} tokens > ${more.n_ctx} maximum. `;
 }
 
 function anthropicTypeOf(status: number): string {

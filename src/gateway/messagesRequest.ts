@@ -2,8 +2,9 @@
 // Must not know: HTTP, how an answer is sent.
 
 import * as v from 'valibot';
-import type { ChatMessage, ChatRequest, ToolCall, ToolChoice, ToolDefinition } from '../api/jan';
+import type { ChatMessage, ChatRequest, ResponseFormat, ToolCall, ToolChoice, ToolDefinition } from '../api/jan';
 import {
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -28,7 +29,7 @@ const schema = v.object(
     max_tokens: integerIn(1, int32Max),
     messages: v.pipe(
       v.array(
-        v.object({ role: v.picklist(['user', 'assistant'], 'must be user or assistant'), content: v.unknown() }, 'must be an object with role and content'),
+        v.object({ role: v.picklist(['user', 'assistant', 'system'], 'must be user, assistant or system'), content: v.unknown() }, 'must be an object with role and content'),
         'must be an array of messages',
       ),
       v.minLength(1, 'must hold at least one message'),
@@ -71,6 +72,8 @@ const schema = v.object(
     output_config: v.optional(
       v.object({ effort: v.nullish(v.string('must be a string')), format: v.nullish(v.record(v.string(), v.unknown())) }, 'must be an object'),
     ),
+    /** The older name of `output_config.format`. */
+    output_format: v.optional(v.record(v.string(), v.unknown(), 'must be an object with a type')),
   },
   'must be a JSON object',
 );
@@ -79,10 +82,24 @@ type Body = v.InferOutput<typeof schema>;
 
 const form: Form<typeof schema> = {
   schema,
-  // `context_management` asks for what is forgotten to be chosen; nothing is ever dropped here without a word.
-  ignored: new Set(['metadata', 'service_tier', 'cache_control', 'context_management', 'inference_geo', 'speed']),
+  // `context_management` asks for what is forgotten to be chosen; nothing is ever dropped here without a word. `fallbacks`
+  // and its token are for answers that a policy refuses, `diagnostics` asks why the provider's cache was of no use.
+  ignored: new Set([
+    'metadata',
+    'service_tier',
+    'cache_control',
+    'context_management',
+    'inference_geo',
+    'speed',
+    'diagnostics',
+    'billing_policy',
+    'fallbacks',
+    'fallback_credit_token',
+  ]),
   neutral: {
     container: () => false,
+    compaction: () => false,
+    thread: () => false,
     mcp_servers: (value) => Array.isArray(value) && value.length === 0,
   },
 };
@@ -98,8 +115,11 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
   if (fields.max_tokens === undefined && options.isCount !== true) {
     throw refused('max_tokens', `must be a whole number from 1 to ${int32Max}`);
   }
-  const system = fields.system === undefined ? '' : textOf(fields.system, 'system');
+  const system = fields.system === undefined ? '' : systemText(fields.system, 'system');
   const messages = fields.messages.flatMap((message, index) => toMessages(message, `messages[${index}]`));
+  if (messages.every(({ role }) => role === 'system')) {
+    throw refused('messages', 'must hold a message of the role user');
+  }
   if ((messages.at(-1)?.toolCalls ?? []).length > 0 && options.isCount !== true) {
     throw refused('messages', 'must not end with calls of tools: their results come in a message of the role user');
   }
@@ -113,7 +133,7 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
       temperature: fields.temperature,
       topP: topPOf(fields.top_p),
       topK: fields.top_k,
-      responseFormat: responseFormatOf(fields.output_config?.format ?? undefined, 'output_config.format', (format) => format['schema']),
+      responseFormat: formatOf(fields),
       tools,
       toolChoice: choiceOf(fields, tools),
       parallelToolCalls: tools !== undefined && fields.tool_choice?.disable_parallel_tool_use === true ? false : undefined,
@@ -121,6 +141,14 @@ export function parseMessagesRequest(body: unknown, options: { readonly isCount?
     },
     stream: fields.stream ?? false,
   };
+}
+
+function formatOf({ output_config: config, output_format: older }: Body): ResponseFormat | undefined {
+  const newer = config?.format ?? undefined;
+  if (newer !== undefined && older !== undefined) {
+    throw refused('output_format', 'must not be sent beside output_config.format, its newer name');
+  }
+  return responseFormatOf(newer ?? older, newer === undefined ? 'output_format' : 'output_config.format', (format) => format['schema']);
 }
 
 function choiceOf({ tool_choice: choice }: Body, tools: readonly ToolDefinition[] | undefined): ToolChoice | undefined {
@@ -137,10 +165,20 @@ function choiceOf({ tool_choice: choice }: Body, tools: readonly ToolDefinition[
   }
 }
 
+/** Claude Code begins with a block for Anthropic's bills that is another each time: no prompt would begin as the one before. */
+function systemText(content: unknown, param: string): string {
+  const whole = textOf(content, param);
+  const isBill = (block: unknown): boolean => isObject(block) && typeof block['text'] === 'string' && block['text'].startsWith('x-anthropic-billing-header:');
+  return Array.isArray(content) && content.some(isBill) ? textOf(content.filter((block) => !isBill(block)), param) : whole;
+}
+
 /** A message of theirs may hold results of several calls, which are messages of their own here. */
 function toMessages({ role, content }: Body['messages'][number], param: string): readonly ChatMessage[] {
   if (typeof content === 'string') {
     return [{ role, content }];
+  }
+  if (role === 'system') {
+    return [{ role, content: systemText(content, `${param}.content`) }];
   }
   if (!Array.isArray(content)) {
     throw refused(`${param}.content`, 'must be a string or an array of blocks');
@@ -185,7 +223,7 @@ function toToolCall(block: Readonly<Record<string, unknown>>, param: string): To
   }
   return {
     id: stringAt(block['id'], `${param}.id`),
-    name: stringAt(block['name'], `${param}.name`),
+    name: calledNameAt(block['name'], `${param}.name`),
     arguments: JSON.stringify(block['input']),
   };
 }

@@ -102,9 +102,11 @@ class ResponseBuilder {
   }
 
   failureEvents({ code, message, param }: HttpError): string {
+    // Clients know no response that was not created, also when it fails while the model is still loaded.
+    const head = this.#isStarted ? '' : this.eventsOf({});
     this.#status = 'failed';
     this.#error = { code: code ?? 'server_error', message };
-    return this.#event('response.failed', { response: this.response() }) + this.#event('error', { code, message, param });
+    return head + this.#event('response.failed', { response: this.response() }) + this.#event('error', { code, message, param });
   }
 
   response(): unknown {

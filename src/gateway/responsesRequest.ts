@@ -9,6 +9,7 @@ import { thinkingVariables } from './chatRequest';
 import {
   anyObject,
   argumentsAt,
+  calledNameAt,
   flag,
   int32Max,
   integerIn,
@@ -25,7 +26,7 @@ import {
   type Form,
 } from './fields';
 import { extrasOf, tellsMore } from './timings';
-import { jsonSchema, maxTools, responseFormatOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
+import { jsonSchema, maxTools, reasoningEffort, responseFormatOf, toolChoiceOf, toolDescription, toolName, toolsMessage, toTool } from './toolFields';
 
 const schema = v.object(
   {
@@ -63,7 +64,7 @@ const schema = v.object(
     reasoning: v.optional(
       v.object(
         {
-          effort: v.nullish(v.picklist(['none', 'minimal', 'low', 'medium', 'high', 'xhigh'], 'must be none, minimal, low, medium, high or xhigh')),
+          effort: v.nullish(reasoningEffort),
           summary: v.nullish(v.string('must be a string')),
         },
         'must be an object',
@@ -79,11 +80,13 @@ export type ResponsesBody = v.InferOutput<typeof schema>;
 
 const form: Form<typeof schema> = {
   schema,
-  ignored: new Set(['user', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'stream_options', 'client_metadata']),
+  // `image` says how pictures are made smaller; there are none.
+  ignored: new Set(['user', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'prompt_cache_options', 'stream_options', 'client_metadata', 'access_programs', 'image']),
   neutral: {
     previous_response_id: () => false,
     conversation: () => false,
     prompt: () => false,
+    moderation: () => false,
     context_management: () => false,
     background: (value) => value === false,
     store: (value) => value === false,
@@ -113,7 +116,7 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
     fields.tools === undefined || fields.tools.length === 0
       ? undefined
       : fields.tools.map(({ name, description, parameters }) => toTool(name, description, parameters));
-  const messages = joinLeading([...(fields.instructions ? [{ role: 'system' as const, content: fields.instructions }] : []), ...messagesOf(fields.input)]);
+  const messages = [...(fields.instructions ? [{ role: 'system' as const, content: fields.instructions }] : []), ...messagesOf(fields.input)];
   const other = fields.include?.find((wanted) => !includable.has(wanted));
   if (other !== undefined) {
     throw unsupported('include', `"${other.slice(0, 100)}" can’t be included here. Remove it from "include".`);
@@ -137,16 +140,6 @@ export function parseResponsesRequest(body: unknown): ParsedResponsesRequest {
     },
     fields,
   };
-}
-
-/** Chat templates take one system message, at the start. */
-function joinLeading(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  const end = messages.findIndex(({ role }) => role !== 'system');
-  const leading = messages.slice(0, end === -1 ? undefined : end);
-  if (leading.length < 2) {
-    return messages;
-  }
-  return [{ role: 'system', content: leading.map(({ content }) => content).join('\n\n') }, ...messages.slice(leading.length)];
 }
 
 function messagesOf(input: unknown): readonly ChatMessage[] {
@@ -193,7 +186,7 @@ function messagesOf(input: unknown): readonly ChatMessage[] {
         addToTurn({
           call: {
             id: stringAt(value['call_id'], `${param}.call_id`),
-            name: stringAt(value['name'], `${param}.name`),
+            name: calledNameAt(value['name'], `${param}.name`),
             arguments: argumentsAt(value['arguments'], `${param}.arguments`),
           },
         });

@@ -5,11 +5,12 @@ import * as v from 'valibot';
 import type { ResponseFormat, ToolChoice, ToolDefinition } from '../api/jan';
 import { isObject, refused, text, unsupported } from './fields';
 
-const nameMessage = 'must be a name of letters, digits, _ and -, at most 64';
-export const toolName = v.pipe(v.string(nameMessage), v.regex(/^[\w-]{1,64}$/, nameMessage));
+/** As Anthropic allows; OpenAI's 64 and 128 tools are fewer. */
+const nameMessage = 'must be a name of letters, digits, _ and -, at most 128';
+export const toolName = v.pipe(v.string(nameMessage), v.regex(/^[\w-]{1,128}$/, nameMessage));
 export const toolDescription = v.nullish(text(64 * 1024));
 export const jsonSchema = v.nullish(v.record(v.string(), v.unknown(), 'must be a JSON schema, an object'));
-export const maxTools = 128;
+export const maxTools = 1024;
 export const toolsMessage = `must be an array of at most ${maxTools} tools`;
 
 export function toTool(name: string, description: string | null | undefined, parameters: Readonly<Record<string, unknown>> | null | undefined): ToolDefinition {
@@ -70,6 +71,9 @@ export function responseFormatOf(format: unknown, param: string, schemaOf: (form
       throw refused(`${param}.type`, 'must be text, json_object or json_schema');
   }
 }
+
+const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
+export const reasoningEffort = v.picklist(efforts, `must be ${efforts.slice(0, -1).join(', ')} or ${efforts.at(-1)}`);
 
 /** The variables by which most chat templates know whether to think. */
 export function thinkingOf(isWanted: boolean): Readonly<Record<string, unknown>> {

@@ -68,7 +68,7 @@ export const chatMessageSchema = v.object({
   role: v.picklist(['system', 'user', 'assistant', 'tool']),
   content: text,
   reasoning: v.optional(text),
-  toolCalls: v.optional(v.pipe(v.array(v.object({ id: name, name, arguments: text })), v.maxLength(128))),
+  toolCalls: v.optional(v.pipe(v.array(v.object({ id: name, name, arguments: text })), v.maxLength(1024))),
   toolCallId: v.optional(name),
 });
 export type WireMessage = v.InferOutput<typeof chatMessageSchema>;
@@ -115,7 +115,7 @@ const generationEntries = {
 /** What a chat template is given. */
 const promptEntries = {
   messages: v.pipe(v.array(chatMessageSchema), v.minLength(1), v.maxLength(10_000)),
-  tools: v.optional(v.pipe(v.array(toolSchema), v.maxLength(128))),
+  tools: v.optional(v.pipe(v.array(toolSchema), v.maxLength(1024))),
   toolChoice: v.optional(v.union([v.picklist(['auto', 'none', 'required']), v.object({ name })])),
   templateVariables: v.optional(plainObject),
   /** Jinja source, instead of the model's own. */

@@ -7,7 +7,7 @@ import type { ChatPromptParams, WireMessage } from '../protocol/runtimeProtocol'
 import type { Prompt } from './prompt';
 import type { ChatTemplate } from './template/chatTemplate';
 import { charactersPerToken, tokenizeLong } from './tokenizing';
-import { keepNewestTurns } from './turnDropping';
+import { keepNewestTurns, turnStarts } from './turnDropping';
 
 /** Room that is kept for the answer when the caller does not say how long it may be, as a share of the context. */
 const answerShare = 1 / 8;
@@ -134,13 +134,9 @@ function overflow(what: string, contextLength: number, details: Readonly<Record<
   );
 }
 
-/** Without the first user message and what follows it up to the next; unchanged when only one turn is left. */
+/** Without the first turn; unchanged when only one is left. */
 function dropOldestTurn(messages: readonly WireMessage[]): readonly WireMessage[] {
-  const isTurnStart = (message: WireMessage): boolean => message.role === 'user';
   const first = messages.findIndex((message) => message.role !== 'system');
-  const next = messages.findIndex((message, index) => index > first && isTurnStart(message));
-  if (first < 0 || next < 0) {
-    return messages;
-  }
-  return messages.filter((message, index) => index < first || index >= next || message.role === 'system');
+  const next = turnStarts(messages).find((start) => start > first);
+  return first < 0 || next === undefined ? messages : [...messages.slice(0, first), ...messages.slice(next)];
 }

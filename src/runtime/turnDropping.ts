@@ -8,8 +8,23 @@ export interface TurnMessage {
 }
 
 /**
- * Indexes of the messages to keep, oldest first. System messages and the last turn (last user message and what
- * follows) always stay, even when they do not fit by themselves: the caller finds that out. When something must go,
+ * Where turns begin: at a message of the user, or at what the system says right before it. What the system says at the
+ * start is before all turns; later it belongs to one, and is left out with it.
+ */
+export function turnStarts(messages: readonly { readonly role: string }[]): number[] {
+  const first = messages.findIndex(({ role }) => role !== 'system');
+  return messages.flatMap(({ role }, index) => {
+    let start = index;
+    while (role === 'user' && start - 1 > first && messages[start - 1]!.role === 'system') {
+      start--;
+    }
+    return role === 'user' ? [start] : [];
+  });
+}
+
+/**
+ * Indexes of the messages to keep, oldest first. System messages at the start and the last turn (last user message and
+ * what follows) always stay, even when they do not fit by themselves: the caller finds that out. When something must go,
  * it goes in steps of a quarter of `budget`, so that the cut stays where it is for many turns and the prefix that the
  * engine has in memory stays of use.
  */
@@ -19,22 +34,20 @@ export function keepNewestTurns(messages: readonly TurnMessage[], budget: number
   if (total <= budget) {
     return all;
   }
-  const lastTurn = Math.max(0, messages.findLastIndex((message) => message.role === 'user'));
+  const starts = turnStarts(messages);
+  const isStart = new Set(starts);
+  const lastTurn = starts.at(-1) ?? 0;
   const step = Math.max(1, Math.floor(budget / 4));
   const toDrop = Math.ceil((total - budget) / step) * step;
   const dropped = new Set<number>();
   let droppedTokens = 0;
-  for (let index = 0; index < lastTurn; index++) {
-    const message = messages[index]!;
-    if (message.role === 'system') {
-      continue;
-    }
-    // A turn begins with a user message; what belongs to a dropped one goes with it.
-    if (droppedTokens >= toDrop && message.role === 'user') {
+  for (let index = Math.max(0, messages.findIndex(({ role }) => role !== 'system')); index < lastTurn; index++) {
+    // What belongs to a dropped turn goes with it.
+    if (droppedTokens >= toDrop && isStart.has(index)) {
       break;
     }
     dropped.add(index);
-    droppedTokens += message.tokens;
+    droppedTokens += messages[index]!.tokens;
   }
   return all.filter((index) => !dropped.has(index));
 }

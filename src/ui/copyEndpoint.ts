@@ -3,12 +3,12 @@
 
 import * as vscode from 'vscode';
 import type { JanApi } from '../api/jan';
-import { endpointSnippets, type EndpointSnippet } from './endpointSnippets';
+import { chatModelOf, endpointSnippets, type EndpointSnippet } from './endpointSnippets';
 
 export async function copyEndpoint(api: JanApi): Promise<void> {
   const { l10n } = vscode;
   const [endpoint, models] = await Promise.all([api.inference.inferenceUrl(), api.inference.getInferenceModels().catch(() => [])]);
-  const modelId = (models.find((model) => model.loaded) ?? models[0])?.id ?? 'model-id';
+  const modelId = chatModelOf(models)?.id ?? 'model-id';
   const names: Readonly<Record<EndpointSnippet['id'], readonly [string, string]>> = {
     url: [`$(link) ${l10n.t('Address')}`, endpoint.url],
     token: [`$(key) ${l10n.t('Token')}`, l10n.t('valid while this window is open; New Endpoint Token makes one that stays')],

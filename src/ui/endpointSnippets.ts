@@ -1,11 +1,18 @@
 // Ready-made texts that make other tools use the endpoint. Pure.
 // Must not know: VS Code, how the endpoint is served.
 
-import type { InferenceEndpoint } from '../api/jan';
+import type { InferenceEndpoint, InferenceModel } from '../api/jan';
 
 export interface EndpointSnippet {
   readonly id: 'url' | 'token' | 'environment' | 'curl' | 'python' | 'javascript' | 'continue' | 'claudeCode';
   readonly text: string;
+}
+
+/** The model that examples name: one that chats, loaded or at least on this machine if there is such a one. */
+export function chatModelOf(models: readonly InferenceModel[]): InferenceModel | undefined {
+  const chatting = models.filter(({ capabilities }) => capabilities?.includes('chat') ?? true);
+  const local = chatting.filter(({ remote }) => !remote);
+  return local.find(({ loaded }) => loaded) ?? local[0] ?? chatting[0];
 }
 
 /** @param modelId the model that examples name */
@@ -67,6 +74,9 @@ models:
       text: `export ANTHROPIC_BASE_URL=${shellQuote(url.replace(/\/v1$/, ''))}
 export ANTHROPIC_AUTH_TOKEN=${shellQuote(token)}
 export ANTHROPIC_MODEL=${shellQuote(modelId)}
+export ANTHROPIC_DEFAULT_OPUS_MODEL=${shellQuote(modelId)}
+export ANTHROPIC_DEFAULT_SONNET_MODEL=${shellQuote(modelId)}
+export ANTHROPIC_DEFAULT_HAIKU_MODEL=${shellQuote(modelId)}
 export ANTHROPIC_SMALL_FAST_MODEL=${shellQuote(modelId)}
 `,
     },

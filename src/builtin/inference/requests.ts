@@ -9,7 +9,9 @@ import { loadOptionsEntries, requestSettingsEntries } from '../settingsSchema';
 const maxTextLength = 16 * 1024 * 1024;
 const text = v.pipe(v.string(), v.maxLength(maxTextLength, 'at most 16 Mi characters'));
 const modelId = v.pipe(v.string('a model is named by its id, a string'), v.minLength(1, 'a model is named by its id'), v.maxLength(500));
-const name = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'a name of letters, digits, _ and -, at most 64'));
+const name = v.pipe(v.string(), v.regex(/^[\w-]{1,128}$/, 'a name of letters, digits, _ and -, at most 128'));
+/** In a conversation: what a model once called need not exist. */
+const calledName = v.pipe(v.string(), v.minLength(1, 'a name of 1 to 200 characters'), v.maxLength(200, 'a name of 1 to 200 characters'));
 const tokens = v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1))), v.maxLength(2 ** 24));
 const plainObject = v.record(v.string(), v.unknown());
 
@@ -17,7 +19,7 @@ const message = v.object({
   role: v.picklist(['system', 'user', 'assistant', 'tool'], 'a message has a role: system, user, assistant or tool'),
   content: text,
   reasoning: v.optional(text),
-  toolCalls: v.optional(v.pipe(v.array(v.object({ id: v.pipe(v.string(), v.maxLength(200)), name, arguments: text })), v.maxLength(128))),
+  toolCalls: v.optional(v.pipe(v.array(v.object({ id: v.pipe(v.string(), v.maxLength(200)), name: calledName, arguments: text })), v.maxLength(1024))),
   toolCallId: v.optional(v.pipe(v.string(), v.maxLength(200))),
 });
 
@@ -53,7 +55,7 @@ export const requestSchemas = {
     tools: v.optional(
       v.pipe(
         v.array(v.object({ name, description: v.optional(v.pipe(v.string(), v.maxLength(64 * 1024))), parameters: v.optional(plainObject) })),
-        v.maxLength(128, 'at most 128 tools'),
+        v.maxLength(1024, 'at most 1024 tools'),
       ),
     ),
     toolChoice: v.optional(v.union([v.picklist(['auto', 'none', 'required']), v.object({ name })])),

@@ -24,7 +24,16 @@ export interface RenderedChat {
 
 /** Ends the text of an answer that is to be gone on with; a noncharacter, so that it is in no text. */
 const endMark = '\uFDD1';
-const probe = { system: 'JANPROBESYSTEM', user: 'JANPROBEUSER', answer: 'JANPROBEANSWER', tool: 'jan_probe_tool', argument: 'JANPROBEARGUMENT', result: 'JANPROBERESULT' };
+const probe = {
+  system: 'JANPROBESYSTEM',
+  user: 'JANPROBEUSER',
+  answer: 'JANPROBEANSWER',
+  later: 'JANPROBELATER',
+  next: 'JANPROBENEXT',
+  tool: 'jan_probe_tool',
+  argument: 'JANPROBEARGUMENT',
+  result: 'JANPROBERESULT',
+};
 
 const reasoningStyles: readonly ReasoningTags[] = [
   defaultReasoningTags,
@@ -62,10 +71,16 @@ export class ChatTemplate {
     const call = { id: 'abcdef123', type: 'function', function: { name: probe.tool, arguments: { x: probe.argument } } };
     const rendered = (messages: readonly unknown[], more: { readonly tools?: readonly unknown[] } = {}): Promise<string> =>
       sandbox.run({ kind: 'render', template: source, variables: { ...today(), ...variables, ...functionsText(source, more.tools), messages, add_generation_prompt: true, ...more } });
+    /** Each word, after the one before it. */
     const shows = async (words: readonly string[], messages: readonly unknown[], more?: { readonly tools: readonly unknown[] }): Promise<boolean> => {
       try {
         const text = await rendered(messages, more);
-        return words.every((word) => text.includes(word));
+        let from = 0;
+        return words.every((word) => {
+          const at = text.indexOf(word, from);
+          from = at + word.length;
+          return at >= 0;
+        });
       } catch (error) {
         if (error instanceof SandboxFailure && error.reason === 'failed') {
           return false;
@@ -74,13 +89,18 @@ export class ChatTemplate {
       }
     };
     // Also finds out whether the template can be used at all.
-    const turns = await rendered([user, answer, { role: 'user', content: 'JANPROBENEXT' }]);
-    const afterAnswer = turns.slice(turns.indexOf(probe.answer) + probe.answer.length, turns.indexOf('JANPROBENEXT'));
+    const next = { role: 'user', content: probe.next };
+    const turns = await rendered([user, answer, next]);
+    const afterAnswer = turns.slice(turns.indexOf(probe.answer) + probe.answer.length, turns.indexOf(probe.next));
     const hasTools = await shows([probe.tool], [user], { tools });
     const toolTurns = [user, { role: 'assistant', content: '', tool_calls: [call] }, { role: 'tool', name: probe.tool, tool_call_id: call.id, content: probe.result }];
+    const system = { role: 'system', content: probe.system };
+    const hasSystem = await shows([probe.system, probe.user], [system, user]);
+    const later = [system, user, answer, { role: 'system', content: probe.later }, next];
     const abilities = {
-      system: await shows([probe.system, probe.user], [{ role: 'system', content: probe.system }, user]),
-      repeatedRoles: await shows([probe.user, 'JANPROBENEXT'], [user, { role: 'user', content: 'JANPROBENEXT' }]),
+      system: hasSystem,
+      laterSystem: hasSystem && (await shows(later.map(({ content }) => content), later)),
+      repeatedRoles: await shows([probe.user, probe.next], [user, next]),
       tools: hasTools,
       thinking: source.includes('.thinking'),
       toolTurns: hasTools && (await shows([probe.argument, probe.result], toolTurns, { tools })),

@@ -6,6 +6,8 @@ import type { WireMessage, WireTool } from '../../protocol/runtimeProtocol';
 export interface TemplateAbilities {
   /** Has a place for a system message. */
   readonly system: boolean;
+  /** Says what the system says in mid-conversation, in its place. */
+  readonly laterSystem: boolean;
   /** Takes two messages of one role in a row. */
   readonly repeatedRoles: boolean;
   /** Has a place for tools. */
@@ -30,7 +32,8 @@ export interface TemplateMessage {
 /** @param instructions are added to the system message */
 export function messagesFor(messages: readonly WireMessage[], abilities: TemplateAbilities, instructions?: string): TemplateMessage[] {
   const names = new Map(messages.flatMap(({ toolCalls }) => (toolCalls ?? []).map(({ id, name }) => [id, name])));
-  let all = messages.map((message) => (abilities.toolTurns ? withTools(message, names, abilities.thinking) : withoutTools(message, names)));
+  const said = afterResults(messages).map((message) => (abilities.toolTurns ? withTools(message, names, abilities.thinking) : withoutTools(message, names)));
+  let all = systemPlaced(said, abilities.laterSystem);
   if (instructions !== undefined && instructions !== '') {
     const first = all[0];
     all = first?.role === 'system' ? [{ ...first, content: `${first.content}\n\n${instructions}` }, ...all.slice(1)] : [{ role: 'system', content: instructions }, ...all];
@@ -83,9 +86,79 @@ export function toolText(tools: readonly WireTool[]): string {
   );
 }
 
+/** Templates take nothing between calls and their results: what the system says there comes after them. */
+function afterResults(messages: readonly WireMessage[]): readonly WireMessage[] {
+  const all: WireMessage[] = [];
+  let held: WireMessage[] = [];
+  for (const message of messages) {
+    const last = all.at(-1);
+    if (message.role === 'system' && (last?.role === 'tool' || (last?.toolCalls ?? []).length > 0)) {
+      held.push(message);
+    } else if (message.role === 'tool') {
+      all.push(message);
+    } else {
+      all.push(...held, message);
+      held = [];
+    }
+  }
+  return [...all, ...held];
+}
+
+/** Nearly all templates take one system message at the start; some refuse or drop any that comes later. */
+function systemPlaced(messages: readonly TemplateMessage[], takesLater: boolean): TemplateMessage[] {
+  const end = messages.findIndex(({ role }) => role !== 'system');
+  const leading = messages.slice(0, end < 0 ? undefined : end);
+  const others = messages.slice(leading.length);
+  const first = leading.length < 2 ? leading : [{ ...leading[0]!, content: textsOf(leading).join('\n\n') }];
+  return [...first, ...(takesLater ? others : asReminders(others))];
+}
+
+/**
+ * In the user's turn beside it, marked in the way that Claude Code marks what it adds to one. Its place stays, as moving
+ * it to the start would change the beginning of the prompt, which the engine has in memory. Results of tools are a turn
+ * too: Claude Code says something after each of them, and templates forget what was thought before a user's own words.
+ */
+function asReminders(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  const all: TemplateMessage[] = [];
+  let waiting: string[] = [];
+  const place = (next?: TemplateMessage): void => {
+    const last = all.at(-1);
+    const words = waiting.join('\n\n');
+    waiting = [];
+    const fitsLast = last?.role === 'user' || (last?.role === 'tool' && next?.role !== 'user');
+    if (words === '' || (next?.role === 'user' && !fitsLast)) {
+      all.push(...(next === undefined ? [] : [{ ...next, content: joinedText(words, next.content) }]));
+      return;
+    }
+    if (fitsLast) {
+      all[all.length - 1] = { ...last, content: joinedText(last.content, words) };
+    } else {
+      all.push({ role: 'user', content: words });
+    }
+    all.push(...(next === undefined ? [] : [next]));
+  };
+  for (const message of messages) {
+    if (message.role === 'system') {
+      waiting.push(`<system-reminder>\n${message.content}\n</system-reminder>`);
+    } else {
+      place(message);
+    }
+  }
+  place();
+  return all;
+}
+
+function joinedText(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join('\n\n');
+}
+
+function textsOf(messages: readonly TemplateMessage[]): string[] {
+  return messages.map(({ content }) => content).filter((text) => text !== '');
+}
+
 /** Before the first message of the user. */
 function systemAsUser(messages: readonly TemplateMessage[]): TemplateMessage[] {
-  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const system = textsOf(messages.filter(({ role }) => role === 'system'));
   const others = messages.filter(({ role }) => role !== 'system');
   if (system.length === 0) {
     return others;
@@ -111,10 +184,15 @@ function joined(messages: readonly TemplateMessage[]): TemplateMessage[] {
   return all;
 }
 
-function parsed(text: string): unknown {
+/** Templates go through the arguments by their names, so what a model wrote that is no object gets one. */
+function parsed(text: string): object {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value;
+    }
   } catch {
-    return text;
+    // handed on below
   }
+  return { raw: text };
 }

@@ -16,6 +16,8 @@ export interface ParsedPiece {
 
 /** A call by JSON: `{"name": …, "arguments": …}`, in this order as nearly all models write it. */
 const callHead = /^\{\s*(?:"type"\s*:\s*"function"\s*,\s*)?"(?:name|function)"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{)/;
+/** Of a name that a model makes up, in characters; a conversation that holds the call must be taken again. */
+const longestName = 200;
 const closers = ['</tool_call>', '<｜tool▁calls▁end｜>', '<｜tool▁call▁end｜>'];
 const xmlEnd = '</function>';
 const deepseekOpener = '<｜tool▁call▁begin｜>';
@@ -156,13 +158,13 @@ export class ToolCallParser {
     if (/^[[\],;]/.test(trimmed)) {
       return trimmed.slice(1);
     }
-    const named = /^([\w.-]{1,64})(?:\[CALL_ID\][\w-]*)?\[ARGS\]/.exec(trimmed);
+    const named = /^([\w.-]{1,128})(?:\[CALL_ID\][\w-]*)?\[ARGS\]/.exec(trimmed);
     if (this.style.id === 'mistral' && named !== null) {
       out.toolCalls.push({ index: this.#calls++, id: newCallId(), name: named[1]! });
       this.#state = { kind: 'arguments', scanner: new JsonScanner() };
       return trimmed.slice(named[0].length);
     }
-    if (this.style.id === 'mistral' && /^[\w.-]{1,64}(?:\[[\w\]-]{0,60})?$/.test(trimmed)) {
+    if (this.style.id === 'mistral' && /^[\w.-]{1,128}(?:\[[\w\]-]{0,60})?$/.test(trimmed)) {
       return rest;
     }
     this.#state = { kind: 'text' };
@@ -278,7 +280,7 @@ export class ToolCallParser {
 
   /** Qwen's coder: `<function=name><parameter=key>value</parameter>…`; values have the types of the tool's schema. */
   #xmlCall(raw: string): { name: string; arguments: string } | undefined {
-    const name = /<function=([^>\s]{1,64})>/.exec(raw)?.[1];
+    const name = /<function=([^>\s]{1,128})>/.exec(raw)?.[1];
     if (name === undefined) {
       return undefined;
     }
@@ -292,7 +294,7 @@ export class ToolCallParser {
 }
 
 function deepseekCall(raw: string): { name: string; arguments: string } | undefined {
-  const match = /^\s*(?:function)?<｜tool▁sep｜>([\w.-]{1,64})\s*```(?:json)?\s*([\s\S]*?)\s*```\s*$/.exec(raw) ?? /^\s*([\w.-]{1,64})<｜tool▁sep｜>\s*([\s\S]*?)\s*$/.exec(raw);
+  const match = /^\s*(?:function)?<｜tool▁sep｜>([\w.-]{1,128})\s*```(?:json)?\s*([\s\S]*?)\s*```\s*$/.exec(raw) ?? /^\s*([\w.-]{1,128})<｜tool▁sep｜>\s*([\s\S]*?)\s*$/.exec(raw);
   return match === null ? undefined : { name: match[1]!, arguments: match[2]! };
 }
 
@@ -308,12 +310,12 @@ function callOf(raw: string): { name: string; arguments: string } | undefined {
   if (typeof name !== 'string' || name === '') {
     return undefined;
   }
-  return { name, arguments: typeof args === 'string' ? args : JSON.stringify(args) };
+  return { name: name.slice(0, longestName), arguments: typeof args === 'string' ? args : JSON.stringify(args) };
 }
 
 function nameOf(json: string): string | undefined {
   const name = jsonOrText(json);
-  return typeof name === 'string' && name !== '' ? name.slice(0, 200) : undefined;
+  return typeof name === 'string' && name !== '' ? name.slice(0, longestName) : undefined;
 }
 
 function jsonOrText(text: string): unknown {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseChatRequest } from '../../../src/gateway/chatRequest';
+import { parseCompletionRequest } from '../../../src/gateway/completions';
 import { HttpError } from '../../../src/gateway/httpError';
 
 const messages = [{ role: 'user', content: 'hi' }];
@@ -88,6 +89,9 @@ describe('parseChatRequest', () => {
 
   it('reads tools, their calls and results', () => {
     const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
+    const many = Array.from({ length: 1024 }, (_, index) => ({ type: 'function', function: { name: `${index}`.padStart(128, 'x') } }));
+    assert.equal(parseChatRequest({ messages, tools: many }).request.tools?.length, 1024);
+    assert.equal(refusalOf({ messages, tools: [{ type: 'function', function: { name: 'x'.repeat(129) } }] }).param, 'tools[0].function.name');
     const { request } = parseChatRequest({
       tools: [{ type: 'function', function: { name: 'get_time', description: 'The time', parameters, strict: true } }],
       tool_choice: { type: 'function', function: { name: 'get_time' } },
@@ -107,6 +111,15 @@ describe('parseChatRequest', () => {
     assert.equal(parseChatRequest({ messages, tools: [tool], tool_choice: 'required' }).request.toolChoice, 'required');
   });
 
+  it('takes calls back as models wrote them, whatever they called, with whatever arguments', () => {
+    const calls = ['{"a": tru}', '[1]', '"x"', ' ', '{"a":1}'].map((json, index) => ({ id: `c${index}`, type: 'function', function: { name: 'functions.read_file:0', arguments: json } }));
+    const { request } = parseChatRequest({ messages: [...messages, { role: 'assistant', tool_calls: calls }, { role: 'tool', tool_call_id: 'c0', content: 'x' }] });
+    const read = request.messages[1]?.toolCalls ?? [];
+    assert.deepEqual(read.map(({ arguments: json }) => json), ['{"raw":"{\\"a\\": tru}"}', '{"raw":"[1]"}', '{"raw":"\\"x\\""}', '{}', '{"a":1}']);
+    assert.equal(read[0]?.name, 'functions.read_file:0');
+    assert.equal(refusalOf({ messages, tools: [{ type: 'function', function: { name: 'functions.read_file' } }] }).param, 'tools[0].function.name', 'tools that are offered have proper names');
+  });
+
   it('reads forms for the answer, probabilities and bias', () => {
     const schema = { type: 'object' };
     assert.deepEqual(requestOf({ response_format: { type: 'json_object' } }), { responseFormat: { type: 'json' } });
@@ -119,6 +132,7 @@ describe('parseChatRequest', () => {
   });
 
   it('hands thinking on to the chat template', () => {
+    assert.deepEqual(requestOf({ reasoning_effort: 'max' }), { templateVariables: { enable_thinking: true, reasoning_effort: 'max' } });
     assert.deepEqual(requestOf({ reasoning_effort: 'none' }), { templateVariables: { enable_thinking: false } });
     assert.deepEqual(requestOf({ reasoning_effort: 'high', chat_template_kwargs: { a: 1 } }), { templateVariables: { enable_thinking: true, reasoning_effort: 'high', a: 1 } });
   });
@@ -131,6 +145,15 @@ describe('parseChatRequest', () => {
     for (const wrong of [{ messages: begun, continue_final_message: true, add_generation_prompt: true }, { messages, continue_final_message: true }, { messages: begun, continue_final_message: false }]) {
       assert.equal(refusalOf(wrong).param, 'continue_final_message');
     }
+  });
+
+  it('takes −1 for no limit, as LM Studio does', () => {
+    for (const fields of [{ max_tokens: -1 }, { max_completion_tokens: -1 }, { max_tokens: -1, max_completion_tokens: -1 }, { max_tokens: -1, n_predict: 5 }]) {
+      assert.deepEqual(requestOf(fields), {}, JSON.stringify(fields));
+    }
+    assert.deepEqual(requestOf({ n_predict: -1, max_completion_tokens: 5 }), { maxTokens: 5 });
+    assert.equal(refusalOf({ messages, max_tokens: 5, max_completion_tokens: -1 }).param, 'max_completion_tokens');
+    assert.equal(parseCompletionRequest({ prompt: 'x', max_tokens: -1 }).requests[0]?.maxTokens, undefined);
   });
 
   it('takes llama-server’s name for the limit', () => {
@@ -150,6 +173,8 @@ describe('parseChatRequest', () => {
       user: 'u',
       metadata: { a: 'b' },
       service_tier: 'auto',
+      prompt_cache_key: 'k',
+      prompt_cache_options: { mode: 'implicit' },
       store: false,
       n: 1,
       logprobs: false,
@@ -177,7 +202,9 @@ describe('parseChatRequest', () => {
     ['seed', 1.5],
     ['seed', 2 ** 60],
     ['max_tokens', 0],
-    ['max_tokens', -1],
+    ['max_tokens', -2],
+    ['max_tokens', 1.5],
+    ['max_completion_tokens', -2],
     ['max_tokens', 2 ** 31],
     ['max_completion_tokens', 0.5],
     ['stop', ''],
@@ -196,7 +223,7 @@ describe('parseChatRequest', () => {
     ['tools', [{ type: 'web_search' }]],
     ['tools', [{ type: 'function' }]],
     ['tools', [{ type: 'function', function: { name: 'a b' } }]],
-    ['tools', Array.from({ length: 129 }, () => tool)],
+    ['tools', Array.from({ length: 1025 }, () => tool)],
     ['tool_choice', 'required'],
     ['tool_choice', 'sometimes'],
     ['tool_choice', { type: 'function', function: { name: 'none' } }],
@@ -251,8 +278,11 @@ describe('parseChatRequest', () => {
     assert.equal(refusalOf({ messages: [...messages, { role: 'tool', content: 'x' }] }).param, 'messages[1].tool_call_id');
     assert.equal(refusalOf({ messages: [{ role: 'user' }] }).param, 'messages[0].content');
     assert.equal(refusalOf({ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls[0].function');
-    const badArguments = [{ id: 'a', function: { name: 'f', arguments: '[1' } }];
-    assert.equal(refusalOf({ messages: [{ role: 'assistant', tool_calls: badArguments }] }).param, 'messages[0].tool_calls[0].function.arguments');
+    const called = (fields: object): object => ({ messages: [{ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: '{}', ...fields } }] }] });
+    assert.equal(refusalOf(called({ arguments: 5 })).param, 'messages[0].tool_calls[0].function.arguments');
+    for (const name of ['', 'x'.repeat(201), undefined]) {
+      assert.equal(refusalOf(called({ name })).param, 'messages[0].tool_calls[0].function.name');
+    }
     assert.equal(refusalOf({ messages: [{ role: 'user', content: '', tool_calls: [{}] }] }).param, 'messages[0].tool_calls');
     const image = refusalOf({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] });
     assert.equal(image.param, 'messages[0].content[0]');

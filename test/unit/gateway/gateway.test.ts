@@ -314,6 +314,7 @@ describe('gateway with the openai client', () => {
     const release = new Gate();
     const answer: Answer = async function* () {
       await release.opened;
+      yield { droppedMessages: 3 };
       yield { text: 'late' };
       yield { finishReason: 'stop' };
     };
@@ -331,6 +332,7 @@ describe('gateway with the openai client', () => {
         release.open();
       }
     }
+    assert.match(text, /\n\n: X-Jan-Dropped-Messages: 3\n\ndata: /, 'the headers were sent before it was known');
     assert.match(text, /"content":"late"/);
     assert.ok(text.endsWith('data: [DONE]\n\n'));
   });

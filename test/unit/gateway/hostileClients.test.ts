@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import type { GatewayLimits } from '../../../src/gateway/gateway';
 import { createRoutes, type RouteServices } from '../../../src/gateway/routes';
-import { createEchoCore, Gate, type Answer, type EchoCore } from './echoCore';
+import { createEchoCore, echo, Gate, type Answer, type EchoCore } from './echoCore';
 import { exchangeRaw, openRaw, statusOf } from './rawHttp';
 
 describe('gateway and hostile clients', () => {
@@ -175,6 +175,65 @@ describe('gateway and hostile clients', () => {
     connection.socket.write(`${head(`Content-Length: ${body.length}`).join('\r\n')}\r\n\r\n${body}`);
     await ended.opened;
     connection.socket.destroy();
+  });
+
+  it('keeps no turn for requests that were sent at once on a connection that closed', async function () {
+    this.timeout(5000);
+    let begun = 0;
+    let running = 0;
+    const answer: Answer = async function* (request, signal) {
+      if (request.maxTokens === undefined) {
+        yield* echo(request);
+        return;
+      }
+      begun++;
+      running++;
+      try {
+        while (!signal?.aborted) {
+          yield { text: 'x' };
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      } finally {
+        running--;
+      }
+    };
+    await open({ answer, limits: { maxActive: 8 } });
+    const body = JSON.stringify({ stream: true, max_tokens: 5, messages: [{ role: 'user', content: 'x' }] });
+    const connection = await openRaw(echoCore.port);
+    connection.socket.write(`${head(`Content-Length: ${body.length}`).join('\r\n')}\r\n\r\n${body}`.repeat(9));
+    await connection.received('"content":"x"');
+    const metrics = await fetch(new URL('/metrics', echoCore.endpoint.url), { headers: { Authorization: `Bearer ${echoCore.endpoint.token}` } });
+    assert.match(await metrics.text(), /requests_processing 1\n/);
+    connection.socket.destroy();
+    await honest();
+    while (running > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.equal(begun, 1, 'what nobody could read yet is not begun');
+    const after = await fetch(new URL('/metrics', echoCore.endpoint.url), { headers: { Authorization: `Bearer ${echoCore.endpoint.token}` } });
+    assert.match(await after.text(), /requests_processing 0\n[\s\S]*requests_deferred 0\n/);
+  });
+
+  it('answers what was sent at once on one connection in its order, one after the other', async () => {
+    let running = 0;
+    let most = 0;
+    const answer: Answer = async function* (request) {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      yield* echo(request);
+      running--;
+    };
+    await open({ answer });
+    const connection = await openRaw(echoCore.port);
+    const ask = (content: string, ...more: string[]): string => {
+      const body = JSON.stringify({ stream: true, messages: [{ role: 'user', content }] });
+      return `${head(`Content-Length: ${body.length}`, ...more).join('\r\n')}\r\n\r\n${body}`;
+    };
+    connection.socket.write(ask('first') + ask('second') + ask('third', 'Connection: close'));
+    const text = await connection.ended;
+    assert.deepEqual([...text.matchAll(/"content":"(\w+)"/g)].map(([, word]) => word), ['first', 'second', 'third']);
+    assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 3);
+    assert.equal(most, 1);
   });
 
   it('closes connections beyond the limit and serves those it has', async () => {

@@ -90,7 +90,7 @@ describe('Anthropic messages', () => {
             { type: 'thinking', thinking: 'hm', signature: 'x' },
             { type: 'text', text: 'I look.' },
             { type: 'tool_use', id: 't1', name: 'get_time', input: { zone: 'UTC' } },
-            { type: 'tool_use', id: 't2', name: 'get_time', input: {} },
+            { type: 'tool_use', id: 't2', name: 'functions.get_time', input: {} },
           ],
         },
         {
@@ -112,13 +112,52 @@ describe('Anthropic messages', () => {
         reasoning: 'hm',
         toolCalls: [
           { id: 't1', name: 'get_time', arguments: '{"zone":"UTC"}' },
-          { id: 't2', name: 'get_time', arguments: '{}' },
+          { id: 't2', name: 'functions.get_time', arguments: '{}' },
         ],
       },
       { role: 'tool', toolCallId: 't1', content: 'noon' },
       { role: 'tool', toolCallId: 't2', content: 'Error: no zone' },
       { role: 'user', content: 'so?' },
     ]);
+  });
+
+  it('takes what the system says in mid-conversation', async () => {
+    await open();
+    const reminder = { role: 'system' as const, content: [{ type: 'text' as const, text: 'a', cache_control: { type: 'ephemeral' as const } }, { type: 'text' as const, text: 'b' }] };
+    await client.messages.create({ ...ask, system: 's', messages: [...ask.messages, reminder, { role: 'assistant', content: 'yes' }, { role: 'system', content: 'c' }] });
+    assert.deepEqual(echoCore.requests[0]?.messages, [
+      { role: 'system', content: 's' },
+      { role: 'user', content: 'hello world' },
+      { role: 'system', content: 'a\nb' },
+      { role: 'assistant', content: 'yes' },
+      { role: 'system', content: 'c' },
+    ]);
+  });
+
+  it('leaves out what Claude Code says for the bill, which would be another beginning each time', async () => {
+    await open();
+    const bill = { type: 'text' as const, text: 'x-anthropic-billing-header: cc_version=2.1.154; cch=abc;' };
+    await client.messages.create({ ...ask, system: [bill, { type: 'text', text: 'You code.' }, { type: 'text', text: 'Well.' }] });
+    await client.messages.create({ ...ask, system: [bill] });
+    await client.messages.create({ ...ask, system: 'not x-anthropic-billing-header: this' });
+    assert.deepEqual(
+      echoCore.requests.map(({ messages: [first] }) => [first?.role, first?.content]),
+      [['system', 'You code.\nWell.'], ['user', 'hello world'], ['system', 'not x-anthropic-billing-header: this']],
+    );
+  });
+
+  it('takes the older name of a form for the answer, and what means nothing here', async () => {
+    await open();
+    const format = { type: 'json_schema' as const, schema: { type: 'object', properties: {} } };
+    await client.messages.create({ ...ask, output_config: { format } });
+    await client.beta.messages.create({ ...ask, output_format: format, fallbacks: 'default', fallback_credit_token: 'x' });
+    await client.messages.create({ ...ask, diagnostics: { previous_message_id: 'msg_1' } });
+    const expected = { type: 'json-schema', schema: format.schema };
+    assert.deepEqual(echoCore.requests.map(({ responseFormat }) => responseFormat), [expected, expected, undefined]);
+    for (const name of ['output_format', 'compaction', 'thread']) {
+      const both = { ...ask, output_config: { format }, [name]: format };
+      await assert.rejects(client.messages.create(both), (error) => error instanceof Anthropic.BadRequestError && saidBy(error).includes(`"${name}"`));
+    }
   });
 
   it('goes on with an answer that the caller has begun', async () => {
@@ -152,6 +191,21 @@ describe('Anthropic messages', () => {
     assert.equal(text, 'one two');
   });
 
+  it('says that a prompt is too long in the words that the client looks for', async () => {
+    let details: Readonly<Record<string, number>> = { promptTokens: 9000, contextLength: 4096 };
+    await open({
+      answer: async function* () {
+        yield* [];
+        await Promise.resolve();
+        throw new JanError('context-overflow', 'Shorten it.', { details });
+      },
+    });
+    const said = (): Promise<string> => client.messages.create(ask).then(() => '', (error: InstanceType<typeof Anthropic.APIError>) => saidBy(error));
+    assert.equal(await said(), 'prompt is too long: 9000 tokens > 4096 maximum. Shorten it.');
+    details = { characters: 99_000, contextLength: 4096 };
+    assert.equal(await said(), 'prompt is too long. Shorten it.');
+  });
+
   it('refuses what it can’t do by name', async () => {
     await open();
     const cases: [object, RegExp][] = [
@@ -161,7 +215,9 @@ describe('Anthropic messages', () => {
       [{ tools: [{ type: 'web_search_20250305', name: 'web_search' }] }, /"tools\[0\]\.type"/],
       [{ tool_choice: { type: 'any' } }, /"tool_choice"/],
       [{ messages: [{ role: 'user', content: [{ type: 'image', source: {} }] }] }, /"image"/],
-      [{ messages: [{ role: 'system', content: 'x' }] }, /"messages\[0\]\.role"/],
+      [{ messages: [{ role: 'tool', content: 'x' }] }, /"messages\[0\]\.role"/],
+      [{ messages: [{ role: 'system', content: 'x' }] }, /a message of the role user/],
+      [{ messages: [...ask.messages, { role: 'system', content: [{ type: 'image', source: {} }] }] }, /"image"/],
       [{ messages: [...ask.messages, { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'get_time', input: {} }] }] }, /results come/],
     ];
     for (const [fields, expected] of cases) {

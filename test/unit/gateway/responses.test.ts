@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { JanError } from '../../../src/common/errors';
-import { failing, gather, openaiClient, thinkAndCall } from './dialects';
+import { failing, gather, openaiClient, post, thinkAndCall } from './dialects';
 import { createEchoCore, type EchoCore } from './echoCore';
 
 describe('responses', () => {
@@ -90,6 +90,29 @@ describe('responses', () => {
     assert.equal(events.at(-1)?.type, 'response.incomplete');
   });
 
+  it('is created before it fails, also when only comments were sent', async () => {
+    await open({
+      answer: async function* () {
+        yield* [];
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        throw new JanError('engine-crashed', 'It fell over.');
+      },
+      limits: { silenceMs: 20 },
+    });
+    const text = await (await post(echoCore, '/v1/responses', { model: 'test/echo', input: 'x', stream: true })).text();
+    assert.match(text, /^: still working/);
+    const events = [...text.matchAll(/^event: (.+)\ndata: (.+)$/gm)].map(([, name, data]) => [name, (JSON.parse(data!) as { sequence_number: number }).sequence_number]);
+    assert.deepEqual(events, [['response.created', 0], ['response.in_progress', 1], ['response.failed', 2], ['error', 3]]);
+  });
+
+  it('takes all of the client’s fields that change nothing here', async () => {
+    await open();
+    const fields = { prompt_cache_options: { mode: 'implicit' as const }, image: { context_compression: 'auto' as const }, access_programs: { cyber: 'standard' as const }, reasoning: { effort: 'max' as const } };
+    await client.responses.create({ model: 'test/echo', input: 'x', ...fields });
+    assert.deepEqual(echoCore.requests[0]?.templateVariables, { enable_thinking: true, reasoning_effort: 'max' });
+    await assert.rejects(client.responses.create({ model: 'test/echo', input: 'x', moderation: { model: 'omni-moderation-latest' } }), /"moderation" is not supported/);
+  });
+
   it('reads a conversation of items', async () => {
     await open();
     await client.responses.create({
@@ -101,13 +124,14 @@ describe('responses', () => {
         { type: 'reasoning', id: 'r', summary: [{ type: 'summary_text', text: 'hm' }] },
         { type: 'message', id: 'm', status: 'completed', role: 'assistant', content: [{ type: 'output_text', text: 'I look.', annotations: [] }] },
         { type: 'function_call', call_id: 'c1', name: 'get_time', arguments: '{}' },
-        { type: 'function_call', call_id: 'c2', name: 'get_time', arguments: '{"a":1}' },
+        { type: 'function_call', call_id: 'c2', name: 'functions.get_time', arguments: '{"a":' },
         { type: 'function_call_output', call_id: 'c1', output: 'noon' },
         { type: 'function_call_output', call_id: 'c2', output: [{ type: 'input_text', text: 'night' }] },
       ],
     });
     assert.deepEqual(echoCore.requests[0]?.messages, [
-      { role: 'system', content: 'i\n\nd' },
+      { role: 'system', content: 'i' },
+      { role: 'system', content: 'd' },
       { role: 'user', content: 'time?' },
       {
         role: 'assistant',
@@ -115,7 +139,7 @@ describe('responses', () => {
         reasoning: 'hm',
         toolCalls: [
           { id: 'c1', name: 'get_time', arguments: '{}' },
-          { id: 'c2', name: 'get_time', arguments: '{"a":1}' },
+          { id: 'c2', name: 'functions.get_time', arguments: '{"raw":"{\\"a\\":"}' },
         ],
       },
       { role: 'tool', toolCallId: 'c1', content: 'noon' },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { keepNewestTurns, type TurnMessage } from '../../../src/runtime/turnDropping';
+import { keepNewestTurns, turnStarts, type TurnMessage } from '../../../src/runtime/turnDropping';
 
 const message = (role: TurnMessage['role'], tokens: number): TurnMessage => ({ role, tokens });
 const turns = (count: number, tokens: number): TurnMessage[] =>
@@ -18,6 +18,18 @@ describe('dropping turns', () => {
     assert.equal(messages[kept[1]!]!.role, 'user');
     assert.deepEqual(kept.slice(1), messages.map((_, index) => index).slice(kept[1]));
     assert.ok(kept.reduce((sum, index) => sum + messages[index]!.tokens, 0) <= 500);
+  });
+
+  it('drops what the system says in mid-conversation with its turn, and keeps it before the last question', () => {
+    const reminded = Array.from({ length: 10 }, () => [message('user', 40), message('system', 20), message('assistant', 40)]).flat();
+    const messages = [message('system', 10), ...reminded, message('system', 20), message('user', 50)];
+    const kept = keepNewestTurns(messages, 500);
+    assert.deepEqual(kept, [0, ...messages.map((_, index) => index).slice(kept[1])]);
+    assert.equal(messages[kept[1]!]!.role, 'user');
+    assert.ok(kept.reduce((sum, index) => sum + messages[index]!.tokens, 0) <= 500);
+    assert.deepEqual(keepNewestTurns(messages, 60), [0, messages.length - 2, messages.length - 1]);
+    assert.deepEqual(turnStarts([message('system', 1), message('system', 1), message('user', 1), message('system', 1), message('user', 1), message('assistant', 1), message('user', 1)]), [2, 3, 6]);
+    assert.deepEqual(turnStarts([message('system', 1)]), []);
   });
 
   it('keeps the last turn even when it does not fit by itself', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
-import { endpointSnippets, type EndpointSnippet } from '../../../src/ui/endpointSnippets';
+import type { InferenceModel } from '../../../src/api/jan';
+import { chatModelOf, endpointSnippets, type EndpointSnippet } from '../../../src/ui/endpointSnippets';
 import { createEchoCore, echoModel } from '../gateway/echoCore';
 import { skipOnWindows } from '../../fixtures/skipOnWindows';
 
@@ -42,10 +43,26 @@ describe('endpointSnippets', () => {
     for (const value of [endpoint.url, endpoint.token, 'a"b']) {
       assert.ok(text.includes(JSON.stringify(value)), `lacks ${value}`);
     }
+    // The last one is the older name of the one for small work.
+    for (const name of ['DEFAULT_OPUS_MODEL', 'DEFAULT_SONNET_MODEL', 'DEFAULT_HAIKU_MODEL', 'SMALL_FAST_MODEL']) {
+      assert.ok(snippet('claudeCode').includes(`export ANTHROPIC_${name}=qwen\n`), `lacks ${name}`);
+    }
     if (process.platform !== 'win32') {
       const script = `${snippet('claudeCode')}\nprintf '%s\\n%s\\n%s' "$ANTHROPIC_BASE_URL" "$ANTHROPIC_AUTH_TOKEN" "$ANTHROPIC_MODEL"`;
       assert.equal(execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }), `http://127.0.0.1:43567\n${endpoint.token}\nqwen`);
     }
+  });
+
+  it('names a model that chats, one on this machine and loaded if there is', () => {
+    const model = (id: string, more: Partial<InferenceModel>): InferenceModel => ({ ...echoModel, id, loaded: false, ...more });
+    const embedding = model('embedding', { loaded: true, capabilities: ['embeddings'] });
+    const remote = model('remote', { loaded: true, remote: true });
+    const resting = model('resting', {});
+    const ready = model('ready', { loaded: true, capabilities: ['chat', 'completion', 'tools'] });
+    assert.equal(chatModelOf([embedding, remote, resting, ready])?.id, 'ready');
+    assert.equal(chatModelOf([embedding, remote, resting])?.id, 'resting');
+    assert.equal(chatModelOf([embedding, remote])?.id, 'remote');
+    assert.equal(chatModelOf([embedding]), undefined);
   });
 
   it('names the address, the token and the model in programs', () => {

@@ -82,6 +82,14 @@ describe('tools, by the real engine', function () {
     assert.ok(auto.text.length > 0, 'a model that calls nothing answers');
   });
 
+  it('may be a thousand, with names as long as Anthropic’s', async () => {
+    const many = Array.from({ length: 1024 }, (_, index) => ({ name: `${index}`.padStart(128, 'x') }));
+    const chatTemplate = `{# <tool_call> {{ tools }} #}{% for tool in tools or [] %}{{ '.' }}{% endfor %}{% if tools %}{{ tools[0].function.name }}{% endif %}{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}`;
+    assert.ok((await call({ tools: many, maxTokens: 5, load: { chatTemplate } })).text.length > 0, 'a grammar for so many is too large, and the model is left to itself');
+    const { name } = many[1000]!;
+    assert.deepEqual(callsOf(await call({ tools: many, toolChoice: { name }, load: { chatTemplate } })), [{ name, arguments: {} }]);
+  });
+
   it('stay in the conversation: calls and results are told to the model', async () => {
     const prompt = await harness.api.inference.applyChatTemplate({
       tools,
@@ -93,6 +101,13 @@ describe('tools, by the real engine', function () {
     });
     assert.match(prompt, /get_weather.*get_time/s);
     assert.match(prompt, /"city":"Oslo"[\s\S]*It rains\./);
+    const odd = await harness.api.inference.applyChatTemplate({
+      tools,
+      messages: [...messages, { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'functions.read_file', arguments: '{"a": tru}' }] }, { role: 'tool', content: 'There is none.', toolCallId: 'a' }],
+    });
+    assert.match(odd, /functions\.read_file[\s\S]*"raw":"\{\\"a\\": tru\}"[\s\S]*There is none\./, 'also what can’t have been a proper call');
+    const unnamed = { id: 'a', name: '', arguments: '{}' };
+    await assert.rejects(harness.api.inference.applyChatTemplate({ messages: [...messages, { role: 'assistant', content: '', toolCalls: [unnamed] }] }), { code: 'invalid-argument' });
   });
 
   it('are refused when the choice is of none of them, or a schema can’t be held to', async () => {

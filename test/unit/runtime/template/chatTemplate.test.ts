@@ -25,6 +25,11 @@ const withTools = `{%- if tools %}{{ '<|im_start|>system\\n# Tools\\n<tools>' }}
 {{- '<|im_end|>\\n' }}{% endfor %}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% if enable_thinking is defined and enable_thinking %}{{ '<think>\\n' }}{% endif %}{% endif %}`;
 
+/** Says system messages only at the start, and refuses others, as Qwen 3.5's does. */
+const systemFirst = `{%- for message in messages %}
+{%- if message.role == 'system' and not loop.first %}{{ raise_exception('System message must be at the beginning.') }}{% endif %}
+{{- '<' + message.role + '>' + message.content }}{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}`;
+
 describe('chat templates', function () {
   this.timeout(30_000);
   let sandbox: Sandbox;
@@ -74,14 +79,50 @@ describe('chat templates', function () {
 
   it('that have no system message, or want roles to take turns, get what they can say', async () => {
     const template = await open(strict);
-    assert.deepEqual(template.abilities, { system: false, repeatedRoles: false, tools: false, thinking: false, toolTurns: false });
+    assert.deepEqual(template.abilities, { system: false, laterSystem: false, repeatedRoles: false, tools: false, thinking: false, toolTurns: false });
     const { text } = await template.render({ messages: [system('Be brief.'), user('One'), user('Two')] });
     assert.equal(text, '<s><start_of_turn>user\nBe brief.\n\nOne\n\nTwo<end_of_turn>\n<start_of_turn>model\n');
   });
 
+  it('that take one system message get one, and what it says later in the turn of the user beside it', async () => {
+    const template = await open(`{% if tools %}{{ tools | tojson }}{% endif %}${systemFirst.replace('message.content', "message.content + (message.tool_calls | tojson if message.tool_calls else '')")}`);
+    assert.deepEqual([template.abilities.system, template.abilities.laterSystem, template.abilities.toolTurns], [true, false, true]);
+    const said = async (...messages: WireMessage[]): Promise<string> => (await template.render({ messages })).text;
+    assert.equal(await said(system('a'), system('b'), user('Hi')), '<system>a\n\nb<user>Hi<assistant>');
+    const first = '<system>a<user>Hi';
+    assert.equal(
+      await said(system('a'), user('Hi'), assistant('Yes'), system('b'), user('So?')),
+      `${first}<assistant>Yes<user><system-reminder>\nb\n</system-reminder>\n\nSo?<assistant>`,
+    );
+    const reminded = `${first}\n\n<system-reminder>\nb\n</system-reminder>\n\n<system-reminder>\nc\n</system-reminder>`;
+    assert.equal(await said(system('a'), user('Hi'), system('b'), system('c')), `${reminded}<assistant>`);
+    assert.equal(await said(system('a'), user('Hi'), system('b'), system('c'), assistant('Yes'), user('So?')), `${reminded}<assistant>Yes<user>So?<assistant>`, 'the beginning stays as it was');
+    assert.equal(await said(user('Hi'), assistant('Yes'), system('b')), '<user>Hi<assistant>Yes<user><system-reminder>\nb\n</system-reminder><assistant>');
+    const call: WireMessage = { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'get_weather', arguments: '{}' }] };
+    const result = (content: string): WireMessage => ({ role: 'tool', content, toolCallId: 'a' });
+    const text = await said(user('Hi'), call, system('b'), result('Rain'), result('Sun'), user('So?'));
+    assert.match(text, /<tool>Rain<tool>Sun<user><system-reminder>\nb\n<\/system-reminder>\n\nSo\?<assistant>$/);
+    const more = await said(user('Hi'), call, result('Rain'), system('b'), call, result('Sun'), system('c'));
+    assert.match(more, /<tool>Rain\n\n<system-reminder>\nb\n<\/system-reminder><assistant>.*<tool>Sun\n\n<system-reminder>\nc\n<\/system-reminder><assistant>$/s, 'no turn of the user’s own between results and the answer');
+  });
+
+  it('that say later system messages in their place get them so; that move or drop them, don’t', async () => {
+    const messages = [system('a'), system('b'), user('One'), assistant('Two'), system('c'), user('Three')];
+    const inPlace = await render(chatMl, messages);
+    assert.match(inPlace, /^<\|im_start\|>system\na\n\nb<\|im_end\|>\n<\|im_start\|>user\nOne/);
+    assert.match(inPlace, /Two<\|im_end\|>\n<\|im_start\|>system\nc<\|im_end\|>\n<\|im_start\|>user\nThree/);
+    const dropping = `{% for message in messages %}{% if message.role != 'system' or loop.first %}{{ message.content + '|' }}{% endif %}{% endfor %}`;
+    const moving = `{% for message in messages %}{% if message.role == 'system' %}{{ message.content + '|' }}{% endif %}{% endfor %}{% for message in messages %}{% if message.role != 'system' %}{{ message.content + '|' }}{% endif %}{% endfor %}`;
+    for (const source of [dropping, moving]) {
+      assert.equal(await render(source, messages), 'a\n\nb|One|Two|<system-reminder>\nc\n</system-reminder>\n\nThree|');
+    }
+    const alternating = '<s><start_of_turn>user\na\n\nb\n\nOne<end_of_turn>\n<start_of_turn>assistant\nTwo<end_of_turn>\n<start_of_turn>user\n<system-reminder>\nc\n</system-reminder>\n\nThree<end_of_turn>\n<start_of_turn>model\n';
+    assert.equal(await render(strict, messages), alternating, 'also where there is no place for the system at all');
+  });
+
   it('are given tools, calls and results', async () => {
     const template = await open(withTools);
-    assert.deepEqual(template.abilities, { system: true, repeatedRoles: true, tools: true, thinking: false, toolTurns: true });
+    assert.deepEqual(template.abilities, { system: true, laterSystem: true, repeatedRoles: true, tools: true, thinking: false, toolTurns: true });
     const messages: WireMessage[] = [
       user('Weather?'),
       { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'get_weather', arguments: '{"city":"Oslo"}' }] },

@@ -32,10 +32,16 @@ function parse(style: ToolStyle, pieces: readonly string[]): { text: string; cal
 
 const oslo = { name: 'get_weather', arguments: { city: 'Oslo "}{' } };
 const time = { name: 'get_time', arguments: {} };
+/** As long as Anthropic allows. */
+const long = { name: 'mcp__'.padEnd(128, 'x'), arguments: {} };
 const json = (call: Call, key = 'arguments'): string => `{"name": ${JSON.stringify(call.name)}, ${JSON.stringify(key)}: ${JSON.stringify(call.arguments)}}`;
 
 /** In the forms that the families' model cards show. */
 const recorded: [string, ToolStyle, string, string, Call[]][] = [
+  ['Qwen’s coder, a long name', hermes, `<tool_call>\n<function=${long.name}>\n</function>\n</tool_call>`, '', [long]],
+  ['Mistral’s newer form, a long name', mistral, `[TOOL_CALLS]${long.name}[ARGS]{}`, '', [long]],
+  ['DeepSeek, a long name', deepseek, `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>${long.name}\n\`\`\`json\n{}\n\`\`\`<｜tool▁call▁end｜><｜tool▁calls▁end｜>`, '', [long]],
+  ['DeepSeek 3.1, a long name', deepseek, `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>${long.name}<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>`, '', [long]],
   ['Hermes and Qwen', hermes, `<tool_call>\n${json(oslo)}\n</tool_call>`, '', [oslo]],
   ['Qwen, text before, two calls', hermes, `Let me look.\n<tool_call>\n${json(oslo)}\n</tool_call>\n<tool_call>\n${json(time)}\n</tool_call>`, 'Let me look.', [oslo, time]],
   ['keys in another order', hermes, `<tool_call>{"arguments": {"city": "Oslo \\"}{"}, "name": "get_weather"}</tool_call>`, '', [oslo]],
