@@ -60,7 +60,8 @@ export function checkIsLanguageModel(header: GgufHeader): void {
   if (header.architecture === undefined) {
     throw invalidGguf('it does not say which architecture it has');
   }
-  if (header.tensorCount === 0) {
+  // gguf-split --no-tensor-first-split leaves all weights to the other parts.
+  if (header.tensorCount === 0 && header.split === undefined) {
     throw invalidGguf('it holds a vocabulary but no weights');
   }
   checkHasNoEmptyTensor(header);

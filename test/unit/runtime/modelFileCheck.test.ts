@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { isJanError } from '../../../src/common/errors';
-import { checkModelFile } from '../../../src/runtime/modelFileCheck';
+import { checkDownloadedFile, checkModelFile } from '../../../src/runtime/modelFileCheck';
 import { buildGguf, kv, type TensorSpec } from '../common/gguf/ggufBuilder';
 
 describe('the parts of a model that is split', () => {
@@ -18,7 +18,7 @@ describe('the parts of a model that is split', () => {
   const place = (index: number, count = 3): Uint8Array[] => [kv.uint16('split.no', index), kv.uint16('split.count', count)];
   const tensors = (name: string): TensorSpec[] => [{ name, shape: [8, 4] }];
 
-  async function write(): Promise<Uint8Array[]> {
+  async function write({ ofFirst = tensors('one') }: { readonly ofFirst?: TensorSpec[] } = {}): Promise<Uint8Array[]> {
     const first = [
       kv.string('general.architecture', 'qwen2'),
       kv.uint32('qwen2.context_length', 64),
@@ -28,7 +28,7 @@ describe('the parts of a model that is split', () => {
       kv.strings('tokenizer.ggml.tokens', ['a', 'b']),
     ];
     const parts = [
-      buildGguf({ entries: [...first, ...place(0)], tensors: tensors('one') }),
+      buildGguf({ entries: [...first, ...place(0)], tensors: ofFirst }),
       buildGguf({ entries: place(1), tensors: tensors('two') }),
       buildGguf({ entries: place(2), tensors: tensors('three') }),
     ];
@@ -59,5 +59,11 @@ describe('the parts of a model that is split', () => {
     await refuses(/does not begin with GGUF/, 3);
     await rm(nameOf(3));
     await assert.rejects(checkModelFile(nameOf(1)), (error: unknown) => isJanError(error, 'model-file-missing') && error.message.includes(nameOf(3)));
+  });
+
+  it('may leave the first without tensors, as gguf-split --no-tensor-first-split does', async () => {
+    const parts = await write({ ofFirst: [] });
+    assert.equal((await checkModelFile(nameOf(1))).size, parts.reduce((sum, { length }) => sum + length, 0));
+    assert.equal((await checkDownloadedFile(nameOf(1))).header.tensorCount, 0);
   });
 });
