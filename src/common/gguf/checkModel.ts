@@ -33,6 +33,10 @@ const tokenizers = new Set(['llama', 'gpt2', 'bert', 't5', 'rwkv', 'plamo2', 'ge
 const layerLimit = 512;
 const expertLimit = 1024;
 const float32 = 0;
+const int32 = 26;
+const int64 = 27;
+/** Q8_1 and Q8_K are ggml's own for what it computes in between; I8, I16, I32, I64 and F64 are no weights to any backend. */
+const notComputable = new Set([9, 15, 24, 25, int32, int64, 28]);
 
 /** @throws JanError `model-invalid`, saying what is wrong. */
 export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
@@ -49,6 +53,7 @@ export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
   }
   checkVocabulary(header, facts);
   checkNumbers(header);
+  checkComputable(facts);
   checkTensorTypes(facts);
   if (header.architecture === 'llama') {
     checkLlama(header, facts);
@@ -149,12 +154,29 @@ function checkNumbers(header: GgufHeader): void {
   }
 }
 
+/**
+ * llama.cpp reads tensors of any type, and ends the process when it computes with one that nothing computes with.
+ * @throws JanError `model-invalid`
+ */
+export function checkComputable(facts: ModelFacts): void {
+  for (const [name, { type }] of facts.tensors) {
+    if (notComputable.has(type) && !isListOfPlaces(name, type)) {
+      throw invalidGguf('a tensor is stored in a form that llama.cpp cannot compute with', { tensor: name, type: ggufTensorTypes[type]?.name });
+    }
+  }
+}
+
+/** Whole numbers that are looked up: the experts of a token (DeepSeek 4), the order of words (Gemma 4), a draft's words. */
+function isListOfPlaces(name: string, type: number): boolean {
+  return type === int32 ? /(^|\.)(ffn_gate_tid2eid|masked_embd_ordering)(\.weight)?$/.test(name) : type === int64 && name === 'd2t';
+}
+
 /** llama.cpp adds and multiplies with norms and biases as they are, which works with floats only. */
 function checkTensorTypes(facts: ModelFacts): void {
   for (const [name, { type, shape }] of facts.tensors) {
     const isFlat = shape.slice(1).every((extent) => extent === 1);
-    if (type !== float32 && isFlat && /(\.bias|norm(_\d)?\.weight|rope_freqs\.weight)$/.test(name)) {
-      throw invalidGguf('a norm or a bias is not stored as 32-bit floats', { tensor: name, type: ggufTensorTypes[type]?.name });
+    if (type !== float32 && isFlat && /(\.bias|norm(_\d)?\.weight|rope_(freqs|factors_(long|short))\.weight)$/.test(name)) {
+      throw invalidGguf('a norm, a bias or a factor of positions is not stored as 32-bit floats', { tensor: name, type: ggufTensorTypes[type]?.name });
     }
   }
 }

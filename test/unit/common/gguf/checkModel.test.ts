@@ -42,17 +42,19 @@ interface Change {
   readonly set?: Readonly<Record<string, (key: string) => Part>>;
   readonly without?: string;
   readonly tensors?: (tensors: TensorSpec[]) => TensorSpec[];
+  /** Of all tensors; default: what 32-bit floats need. */
+  readonly dataBytes?: number;
 }
 
 const words = ['a', 'b', 'c', 'ab', 'bc'];
 
-async function check({ tokens = words, set = {}, without, tensors = (all) => all }: Change = {}): Promise<void> {
+async function check({ tokens = words, set = {}, without, tensors = (all) => all, dataBytes }: Change = {}): Promise<void> {
   const entries = entriesOf(tokens);
   for (const [key, make] of Object.entries(set)) {
     entries.set(key, make(key));
   }
   entries.delete(without ?? '');
-  const bytes = buildGguf({ entries: [...entries.values()], tensors: tensors(tensorsOf(Math.max(1, tokens.length))) });
+  const bytes = buildGguf({ entries: [...entries.values()], tensors: tensors(tensorsOf(Math.max(1, tokens.length))), dataBytes });
   const facts = new ModelFacts();
   const header = await readGgufHeader({ size: bytes.length, read: (offset, length) => Promise.resolve(bytes.slice(offset, offset + length)) }, facts);
   checkCanRun(header, facts);
@@ -61,6 +63,7 @@ async function check({ tokens = words, set = {}, without, tensors = (all) => all
 const number = (value: number) => (key: string) => kv.uint32(key, value);
 const float = (value: number) => (key: string) => kv.float32(key, value);
 const string = (value: string) => (key: string) => kv.string(key, value);
+const other = { 'general.architecture': string('other'), 'other.block_count': number(3), 'other.context_length': number(9), 'other.embedding_length': number(9) };
 const bytesAsTokens = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
 
 describe('checkCanRun', () => {
@@ -73,8 +76,22 @@ describe('checkCanRun', () => {
     await check({ without: 'tokenizer.ggml.token_type' });
     await check({ tensors: (all) => [...all, { name: 'output.weight', shape: [8, 5] }] });
     // Of architectures that are not described here only the general rules are asked.
-    await check({ set: { 'general.architecture': string('other'), 'other.block_count': number(3), 'other.context_length': number(9), 'other.embedding_length': number(9) } });
+    await check({ set: other });
   });
+
+  it('accepts whole numbers where they are looked up', async () => {
+    await check({ set: other, tensors: (all) => [...all, { name: 'blk.0.ffn_gate_tid2eid.weight', shape: [4, 5], type: 26 }, { name: 'masked_embd_ordering', shape: [5], type: 26 }] });
+    await check({ set: other, tensors: (all) => [...all, { name: 'd2t', shape: [4], type: 27 }], dataBytes: 1 << 14 });
+  });
+
+  for (const type of [9, 15, 24, 25, 26, 27, 28]) {
+    it(`refuses a tensor of type ${type}, which nothing computes with`, async () => {
+      for (const name of ['blk.0.ffn_down.weight', 'blk.0.ffn_up.weight', 'token_embd.weight', 'somewhat.else']) {
+        const tensors: TensorSpec[] = [...tensorsOf(5).filter((one) => one.name !== name), { name, shape: [256, 4], type }];
+        await assert.rejects(check({ set: other, tensors: () => tensors, dataBytes: 1 << 14 }), (error) => isJanError(error, 'model-invalid') && /cannot compute with/.test(error.message));
+      }
+    });
+  }
 
   const llamaTokenizer = { 'tokenizer.ggml.model': string('llama') };
   const refusals: Readonly<Record<string, readonly [RegExp, Change]>> = {
@@ -106,6 +123,7 @@ describe('checkCanRun', () => {
     'an epsilon that is no number': [/infinite or none/, { set: { 'llama.attention.layer_norm_rms_epsilon': float(Number.NaN) } }],
     'a negative epsilon': [/negative/, { set: { 'llama.attention.layer_norm_rms_epsilon': float(-1) } }],
     'a norm of 16-bit floats': [/32-bit floats/, { tensors: (all) => all.map((one) => (one.name === 'output_norm.weight' ? { ...one, type: 1 } : one)) }],
+    'factors of positions in 16-bit floats': [/32-bit floats/, { tensors: (all) => [...all, { name: 'rope_factors_long.weight', shape: [2], type: 1 }] }],
     'a width that its heads do not divide': [/multiple/, { set: { 'llama.attention.head_count': number(3) } }],
     'no heads': [/multiple/, { set: { 'llama.attention.head_count': number(0) } }],
     'no heads for keys': [/do not fit/, { set: { 'llama.attention.head_count_kv': number(0) } }],
