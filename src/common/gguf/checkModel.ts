@@ -3,6 +3,7 @@
 // llama-vocab.cpp, llama-model.cpp, models/*.cpp). Architectures that are not named here meet the general rules only.
 // Must not know: Node, the store, how a header is read.
 
+import { JanError } from '../errors';
 import { invalidGguf } from './byteCursor';
 import { ggufDefaultAlignment, ggufTensorTypes, ggufValueType } from './ggufFormat';
 import type { GgufArray, GgufValue } from './ggufMetadata';
@@ -38,8 +39,19 @@ const int64 = 27;
 /** Q8_1 and Q8_K are ggml's own for what it computes in between; I8, I16, I32, I64 and F64 are no weights to any backend. */
 const notComputable = new Set([9, 15, 24, 25, int32, int64, 28]);
 
+/** Architectures that llama.cpp loads and that cannot be asked the way this engine asks, in words. */
+const unsupported: Readonly<Partial<Record<string, string>>> = {
+  // Its first step without llama_encode before it ends the process.
+  t5: 'It is an encoder–decoder model (T5), which Jan’s engine does not support: it runs models that only write, and encoders',
+};
+
 /** @throws JanError `model-invalid`, saying what is wrong. */
 export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
+  const { architecture = '' } = header;
+  const reason = unsupported[architecture];
+  if (reason !== undefined) {
+    throw new JanError('model-invalid', `${reason}. Choose another model.`, { details: { architecture } });
+  }
   for (const key of ['split.count', 'split.no']) {
     const type = facts.types.get(key);
     if (type !== undefined && type !== ggufValueType.uint16) {

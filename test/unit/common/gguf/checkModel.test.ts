@@ -93,6 +93,15 @@ describe('checkCanRun', () => {
     });
   }
 
+  it('refuses encoder–decoder models, which end the process at the first message, and no encoders', async () => {
+    const t5 = (architecture: string): Change => {
+      const numbers = Object.fromEntries(['block_count', 'context_length', 'embedding_length'].map((key) => [`${architecture}.${key}`, number(8)]));
+      return { set: { ...numbers, 'general.architecture': string(architecture), 'tokenizer.ggml.model': string('t5') } };
+    };
+    await assert.rejects(check(t5('t5')), (error) => isJanError(error, 'model-invalid') && /encoder–decoder model.*Choose another model/.test(error.message) && !/damaged/.test(error.message));
+    await check(t5('t5encoder'));
+  });
+
   const llamaTokenizer = { 'tokenizer.ggml.model': string('llama') };
   const refusals: Readonly<Record<string, readonly [RegExp, Change]>> = {
     'tensors aligned to fewer bytes than a mapped file needs': [/aligned to 1 bytes/, { set: { 'general.alignment': number(1) } }],
