@@ -30,6 +30,14 @@ export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
 }
 
 const tokenizers = new Set(['llama', 'gpt2', 'bert', 't5', 'rwkv', 'plamo2', 'gemma4', 'hybriddna', 'whitespace']);
+/**
+ * Tokenizers that llama.cpp keeps a node for each byte for, up to 250 bytes in size, before it looks at anything else: no
+ * more of it than four gigabytes. The largest real ones, of 256 000 tokens, have about 3 MB.
+ */
+const trieTokenizers = new Set(['t5', 'rwkv', 'plamo2']);
+const trieBytesLimit = 16 * 2 ** 20;
+/** PLaMo 2's keeps each end of each token as a text of its own, a byte for each; real tokens are short. */
+const suffixBytesLimit = 2 ** 28;
 /** LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS */
 const layerLimit = 512;
 const expertLimit = 1024;
@@ -84,6 +92,9 @@ function checkVocabulary(header: GgufHeader, facts: ModelFacts): void {
   }
   if (facts.duplicate !== undefined) {
     throw invalidGguf('a token stands in its vocabulary twice', { token: facts.duplicate });
+  }
+  if ((trieTokenizers.has(tokenizer) && facts.bytes > trieBytesLimit) || (tokenizer === 'plamo2' && facts.squares > suffixBytesLimit)) {
+    throw invalidGguf('its vocabulary would take more memory than any real one', { tokenizer, bytes: facts.bytes });
   }
   for (const key of ['scores', 'token_type']) {
     const list = metadata.get(`tokenizer.ggml.${key}`);

@@ -19,6 +19,8 @@ export class VocabularyFacts implements VocabularyVisitor {
   readonly #short = new Set<number>();
   readonly #byteTokens: number[] = [];
   #duplicate: number | undefined;
+  #bytes = 0;
+  #squares = 0;
 
   vocabulary(size: number): void {
     if (size > tokenLimit) {
@@ -44,6 +46,8 @@ export class VocabularyFacts implements VocabularyVisitor {
       two ^= two >>> 15;
     }
     const length = at - start;
+    this.#bytes += length;
+    this.#squares += length * length;
     if (length < 3) {
       this.#short.add(index);
     }
@@ -67,6 +71,16 @@ export class VocabularyFacts implements VocabularyVisitor {
   /** The first token that stood before already. */
   get duplicate(): number | undefined {
     return this.#duplicate;
+  }
+
+  /** Of all tokens together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The sum of each token's length in bytes, squared: what their suffixes take. */
+  get squares(): number {
+    return this.#squares;
   }
 
   get hasByteTokens(): boolean {

@@ -158,6 +158,21 @@ describe('checkCanRun', () => {
     await assert.rejects(check({ tokens: [...tokens, tokens[149_999]!] }), /twice/);
   });
 
+  it('refuses vocabularies that llama.cpp would need gigabytes for, and takes the largest real ones', async () => {
+    const long = (count: number, length: number): string[] => Array.from({ length: count }, (_, index) => String(index).padEnd(length, 'x'));
+    const model = (tokenizer: string): NonNullable<Change['set']> => ({
+      'general.architecture': string('rwkv7'), 'rwkv7.block_count': number(1), 'rwkv7.context_length': number(8), 'rwkv7.embedding_length': number(8), 'tokenizer.ggml.model': string(tokenizer),
+    });
+    const refuses = (change: Change): Promise<void> => assert.rejects(check(change), (error) => isJanError(error, 'model-invalid') && /more memory than any real one/.test(error.message));
+    for (const tokenizer of ['t5', 'rwkv', 'plamo2']) {
+      await refuses({ tokens: long(170, 100_000), set: model(tokenizer) });
+      await check({ tokens: long(100_000, 16), set: model(tokenizer) });
+    }
+    await refuses({ tokens: long(30, 3000), set: model('plamo2') });
+    await check({ tokens: long(20, 3000), set: model('plamo2') });
+    await check({ tokens: long(170, 100_000), set: { ...model('gpt2') } });
+  });
+
   it('tells tokens apart that are longer than what is read at once', async () => {
     const tokens = Array.from({ length: 12 }, (_, index) => 'x'.repeat(200_000) + String(index));
     await check({ tokens });
