@@ -5,7 +5,7 @@
 
 import { JanError } from '../errors';
 import { invalidGguf } from './byteCursor';
-import { ggufDefaultAlignment, ggufTensorTypes, ggufValueType } from './ggufFormat';
+import { ggufDefaultAlignment, ggufLimits, ggufTensorTypes, ggufValueType } from './ggufFormat';
 import type { GgufArray, GgufValue } from './ggufMetadata';
 import type { GgufHeader, HeaderVisitor } from './readGgufHeader';
 import { VocabularyFacts } from './vocabularyFacts';
@@ -15,7 +15,7 @@ export interface TensorFacts {
   readonly type: number;
 }
 
-/** Give it to readGgufHeader, then to checkCanRun. */
+/** Give it to readGgufHeader, then to checkLayout and checkCanRun. */
 export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
   readonly tensors = new Map<string, TensorFacts>();
   readonly types = new Map<string, number>();
@@ -26,6 +26,19 @@ export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
 
   tensor(name: string, shape: readonly number[], type: number): void {
     this.tensors.set(name, { shape, type });
+  }
+
+  /** Of a split model: what the first part says stays, and the tensors of another are its as well. @throws JanError `model-invalid` */
+  addPart(part: ModelFacts): void {
+    if (this.tensors.size + part.tensors.size > ggufLimits.tensors) {
+      throw invalidGguf('it claims an impossible number of tensors', { limit: ggufLimits.tensors });
+    }
+    for (const [name, tensor] of part.tensors) {
+      if (this.tensors.has(name)) {
+        throw invalidGguf('a tensor occurs twice', { tensor: name });
+      }
+      this.tensors.set(name, tensor);
+    }
   }
 }
 
@@ -53,23 +66,37 @@ const unsupported: Readonly<Partial<Record<string, string>>> = {
   t5: 'It is an encoder–decoder model (T5), which Jan’s engine does not support: it runs models that only write, and encoders',
 };
 
-/** @throws JanError `model-invalid`, saying what is wrong. */
+/**
+ * What each file of a model has to keep to by itself, be it whole or a part.
+ * @throws JanError `model-invalid`, saying what is wrong.
+ */
+export function checkLayout({ metadata }: GgufHeader, { types }: ModelFacts): void {
+  for (const key of ['split.count', 'split.no']) {
+    const type = types.get(key);
+    if (type !== undefined && type !== ggufValueType.uint16) {
+      throw invalidGguf('its place in a split model is no 16-bit number', { key, type });
+    }
+  }
+  // ggml_backend_cpu_buffer_from_ptr asserts TENSOR_ALIGNMENT of the mapped file.
+  const alignment = metadata.get('general.alignment');
+  if (typeof alignment === 'number' && alignment % ggufDefaultAlignment !== 0) {
+    throw invalidGguf(`its tensors are aligned to ${alignment} bytes where ${ggufDefaultAlignment} are needed`, { alignment });
+  }
+}
+
+/**
+ * @param header of the first part, which alone says what a split model is
+ * @param facts of it, with the tensors of all parts: see addPart
+ * @throws JanError `model-invalid`, saying what is wrong.
+ */
 export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
   const { architecture = '' } = header;
   const reason = unsupported[architecture];
   if (reason !== undefined) {
     throw new JanError('model-invalid', `${reason}. Choose another model.`, { details: { architecture } });
   }
-  for (const key of ['split.count', 'split.no']) {
-    const type = facts.types.get(key);
-    if (type !== undefined && type !== ggufValueType.uint16) {
-      throw invalidGguf('its place in a split model is no 16-bit number', { key, type });
-    }
-  }
-  // ggml_backend_cpu_buffer_from_ptr asserts TENSOR_ALIGNMENT of the mapped file.
-  const alignment = header.metadata.get('general.alignment');
-  if (typeof alignment === 'number' && alignment % ggufDefaultAlignment !== 0) {
-    throw invalidGguf(`its tensors are aligned to ${alignment} bytes where ${ggufDefaultAlignment} are needed`, { alignment });
+  if (facts.tensors.size === 0) {
+    throw invalidGguf('it holds a vocabulary but no weights');
   }
   checkVocabulary(header, facts);
   checkNumbers(header);
@@ -205,7 +232,7 @@ function checkTensorTypes(facts: ModelFacts): void {
 }
 
 function checkLlama(header: GgufHeader, facts: ModelFacts): void {
-  const { metadata, split, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0, headCount: heads } = header;
+  const { metadata, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0, headCount: heads } = header;
   if (metadata.get('llama.attention.head_count') !== undefined && heads === undefined) {
     return; // Its layers differ: llama.cpp's own checks have to do.
   }
@@ -242,11 +269,9 @@ function checkLlama(header: GgufHeader, facts: ModelFacts): void {
   for (const [name, ...wanted] of shapes) {
     const shape = facts.tensors.get(name)?.shape;
     if (shape === undefined) {
-      // Of a split model the others may hold it.
-      if (split === undefined) {
-        throw invalidGguf('a tensor that it needs is missing', { tensor: name });
-      }
-    } else if (shape.length < wanted.length || shape.some((extent, place) => extent !== (wanted[place] ?? 1))) {
+      throw invalidGguf('a tensor that it needs is missing', { tensor: name });
+    }
+    if (shape.length < wanted.length || shape.some((extent, place) => extent !== (wanted[place] ?? 1))) {
       throw invalidGguf('a tensor does not have the size that its numbers say', { tensor: name, shape, wanted });
     }
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isJanError } from '../../../../src/common/errors';
-import { checkCanRun, ModelFacts } from '../../../../src/common/gguf/checkModel';
+import { checkCanRun, checkLayout, ModelFacts } from '../../../../src/common/gguf/checkModel';
 import { readGgufHeader } from '../../../../src/common/gguf/readGgufHeader';
 import { buildGguf, concat, f32, kv, text, u32, u64, type Part, type TensorSpec } from './ggufBuilder';
 
@@ -57,6 +57,7 @@ async function check({ tokens = words, set = {}, without, tensors = (all) => all
   const bytes = buildGguf({ entries: [...entries.values()], tensors: tensors(tensorsOf(Math.max(1, tokens.length))), dataBytes });
   const facts = new ModelFacts();
   const header = await readGgufHeader({ size: bytes.length, read: (offset, length) => Promise.resolve(bytes.slice(offset, offset + length)) }, facts);
+  checkLayout(header, facts);
   checkCanRun(header, facts);
 }
 
