@@ -7,6 +7,8 @@ import { JanError } from '../errors';
 import { invalidGguf } from './byteCursor';
 import { ggufDefaultAlignment, ggufLimits, ggufTensorTypes, ggufValueType } from './ggufFormat';
 import type { GgufArray, GgufValue } from './ggufMetadata';
+import { layerLimit, layerNumbers } from './layerNumbers';
+import { modelPurposes } from './modelPurpose';
 import type { GgufHeader, HeaderVisitor } from './readGgufHeader';
 import { VocabularyFacts } from './vocabularyFacts';
 
@@ -51,9 +53,11 @@ const trieTokenizers = new Set(['t5', 'rwkv', 'plamo2']);
 const trieBytesLimit = 16 * 2 ** 20;
 /** PLaMo 2's keeps each end of each token as a text of its own, a byte for each; real tokens are short. */
 const suffixBytesLimit = 2 ** 28;
-/** LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS */
-const layerLimit = 512;
+/** LLAMA_MAX_EXPERTS */
 const expertLimit = 1024;
+/** LLAMA_POOLING_TYPE_RANK, the last of them, and LLAMA_POOLING_TYPE_UNSPECIFIED */
+const poolingRank = 4;
+const poolingUnspecified = 2 ** 32 - 1;
 const float32 = 0;
 const int32 = 26;
 const int64 = 27;
@@ -64,6 +68,7 @@ const notComputable = new Set([9, 15, 24, 25, int32, int64, 28]);
 const unsupported: Readonly<Partial<Record<string, string>>> = {
   // Its first step without llama_encode before it ends the process.
   t5: 'It is an encoder–decoder model (T5), which Jan’s engine does not support: it runs models that only write, and encoders',
+  'wavtokenizer-dec': 'It turns a voice model’s tokens into sound and is no language model, so Jan’s engine has no use for it',
 };
 
 /**
@@ -181,6 +186,19 @@ function checkNumbers(header: GgufHeader): void {
   if (dense ? experts === 0 && (used > 0 || groups > 0) : experts > expertLimit || used < 1 || used > experts || groups >= experts || !groupsFit) {
     throw invalidGguf('its numbers of experts do not fit each other', { experts, used, groups });
   }
+  const ofHeads = layerNumbers(header, 'attention.head_count');
+  const ofHeadsKv = layerNumbers(header, 'attention.head_count_kv');
+  for (const [layer, heads] of ofHeads?.entries() ?? []) {
+    // Layers without attention, or with a linear one, say 0.
+    const headsKv = ofHeadsKv?.[layer] ?? heads;
+    if (heads > 0 && headsKv > 0 && heads % headsKv !== 0) {
+      throw invalidGguf('its numbers of attention heads do not fit each other', { heads, headsKv, layer });
+    }
+  }
+  const pooling = metadata.get(`${architecture}.pooling_type`);
+  if (typeof pooling === 'number' && pooling > poolingRank && pooling !== poolingUnspecified && modelPurposes(header).includes('embeddings')) {
+    throw invalidGguf('it makes one vector of a text in a way that is not known', { pooling });
+  }
   if (count('nextn_predict_layers') > blockCount) {
     throw invalidGguf('it predicts with more layers than it has');
   }
@@ -232,18 +250,13 @@ function checkTensorTypes(facts: ModelFacts): void {
 }
 
 function checkLlama(header: GgufHeader, facts: ModelFacts): void {
-  const { metadata, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0, headCount: heads } = header;
-  if (metadata.get('llama.attention.head_count') !== undefined && heads === undefined) {
-    return; // Its layers differ: llama.cpp's own checks have to do.
-  }
+  const { metadata, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0 } = header;
+  const heads = numberOfAllLayers(header, 'attention.head_count');
   if (heads === undefined || heads < 1 || (header.keyLength === undefined && width % heads !== 0)) {
     throw invalidGguf('its width is not a multiple of its number of attention heads', { width, heads });
   }
-  const headsKv = header.headCountKv ?? heads;
-  if (typeof headsKv === 'object') {
-    return;
-  }
-  if (headsKv < 1 || headsKv > heads || heads % headsKv !== 0) {
+  const headsKv = metadata.has('llama.attention.head_count_kv') ? numberOfAllLayers(header, 'attention.head_count_kv') : heads;
+  if (headsKv === undefined || headsKv < 1 || headsKv > heads || heads % headsKv !== 0) {
     throw invalidGguf('its numbers of attention heads do not fit each other', { heads, headsKv });
   }
   const headSize = header.keyLength ?? width / heads;
@@ -275,6 +288,15 @@ function checkLlama(header: GgufHeader, facts: ModelFacts): void {
       throw invalidGguf('a tensor does not have the size that its numbers say', { tensor: name, shape, wanted });
     }
   }
+}
+
+/** A list may say it, but of this architecture llama.cpp makes all layers with the first one's numbers. */
+function numberOfAllLayers(header: GgufHeader, key: string): number | undefined {
+  const numbers = layerNumbers(header, key);
+  if (numbers?.some((number) => number !== numbers[0]) === true) {
+    throw invalidGguf('its layers have different numbers of attention heads, which this architecture has not', { key });
+  }
+  return numbers?.[0];
 }
 
 function isArray(value: GgufValue | undefined): value is GgufArray {

@@ -63,8 +63,10 @@ async function check({ tokens = words, set = {}, without, tensors = (all) => all
 
 const number = (value: number) => (key: string) => kv.uint32(key, value);
 const float = (value: number) => (key: string) => kv.float32(key, value);
+const list = (...values: number[]) => (key: string) => int32s(key, values);
 const string = (value: string) => (key: string) => kv.string(key, value);
 const other = { 'general.architecture': string('other'), 'other.block_count': number(3), 'other.context_length': number(9), 'other.embedding_length': number(9) };
+const encoder = { 'general.architecture': string('bert'), 'bert.block_count': number(3), 'bert.context_length': number(9), 'bert.embedding_length': number(9) };
 const bytesAsTokens = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
 
 describe('checkCanRun', () => {
@@ -103,6 +105,22 @@ describe('checkCanRun', () => {
     await check(t5('t5encoder'));
   });
 
+  it('accepts layers with heads of their own, and without any', async () => {
+    const heads = (all: (key: string) => Part, keys: (key: string) => Part): Promise<void> =>
+      check({ set: { ...other, 'other.attention.head_count': all, 'other.attention.head_count_kv': keys } });
+    await heads(number(32), list(0, 8, 0)); // Jamba, Granite's hybrids, LFM2
+    await heads(list(64, 0, 64), list(8, 0, 0)); // Llama Nemotron
+    await heads(list(12, 16, 20), list(3, 4, 5)); // OpenELM
+    await heads(number(0), number(4)); // RWKV
+    await check({ set: { 'llama.attention.head_count': list(2), 'llama.attention.head_count_kv': list(1) } });
+  });
+
+  it('accepts the ways to make one vector of a text that there are', async () => {
+    for (const pooling of [0, 1, 2, 3, 4, 2 ** 32 - 1]) {
+      await check({ set: { ...encoder, 'bert.pooling_type': number(pooling) } });
+    }
+  });
+
   const llamaTokenizer = { 'tokenizer.ggml.model': string('llama') };
   const refusals: Readonly<Record<string, readonly [RegExp, Change]>> = {
     'tensors aligned to fewer bytes than a mapped file needs': [/aligned to 1 bytes/, { set: { 'general.alignment': number(1) } }],
@@ -113,6 +131,8 @@ describe('checkCanRun', () => {
     'no vocabulary': [/vocabulary is empty/, { without: 'tokenizer.ggml.tokens' }],
     'a token twice': [/twice/, { tokens: [...words, 'b'] }],
     'two tokens that are one up to a zero character': [/twice/, { tokens: [...words, 'b\0c'] }],
+    'a token named as llama.cpp names an empty one': [/twice/, { tokens: ['a', '', 'b', 'c', '[EMPTY_1]'] }],
+    'a token named as the empty one after it': [/twice/, { tokens: ['[EMPTY_3]', 'b', 'c', ''] }],
     'too few token types': [/too short/, { set: { 'tokenizer.ggml.token_type': (key) => int32s(key, [1]) } }],
     'too few scores': [/too short/, { set: { 'tokenizer.ggml.scores': (key) => concat(text(key), u32(9), u32(6), u64(1), f32(0)) } }],
     'a byte token without its byte': [/stands for a byte/, { set: { 'tokenizer.ggml.token_type': (key) => int32s(key, [1, 6, 1, 1, 1]) } }],
@@ -138,6 +158,15 @@ describe('checkCanRun', () => {
     'no heads': [/multiple/, { set: { 'llama.attention.head_count': number(0) } }],
     'no heads for keys': [/do not fit/, { set: { 'llama.attention.head_count_kv': number(0) } }],
     'more heads for keys than for questions': [/do not fit/, { set: { 'llama.attention.head_count_kv': number(4) } }],
+    'other heads for keys in some layers, where the architecture has the same in all': [
+      /different numbers of attention heads/, { set: { 'llama.block_count': number(2), 'llama.attention.head_count_kv': list(1, 0) } },
+    ],
+    'fewer heads for keys than the tensors have, as a list': [/does not have the size/, { set: { 'llama.attention.head_count_kv': list(2) } }],
+    'no heads for keys, as a list': [/do not fit/, { set: { 'llama.attention.head_count_kv': list(0) } }],
+    'heads for keys that do not divide the others, of any architecture': [/do not fit/, { set: { ...other, 'other.attention.head_count': number(4), 'other.attention.head_count_kv': number(3) } }],
+    'heads for keys that do not divide the others in one layer': [/do not fit/, { set: { ...other, 'other.attention.head_count': number(4), 'other.attention.head_count_kv': list(2, 0, 3) } }],
+    'a vector made in an unknown way': [/not known/, { set: { ...encoder, 'bert.pooling_type': number(7) } }],
+    'what decodes sound': [/no language model/, { set: { 'general.architecture': string('wavtokenizer-dec') } }],
     'rotation of a part of a head': [/do not fit/, { set: { 'llama.rope.dimension_count': number(2) } }],
     'no width of feed-forward layers': [/feed-forward/, { without: 'llama.feed_forward_length' }],
     'a missing tensor': [/tensor that it needs/, { tensors: (all) => all.filter(({ name }) => name !== 'blk.0.attn_v.weight') }],
