@@ -94,14 +94,18 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
   };
 }
 
-/** What a load with these wishes would take of the machine's memory and of the graphics card's, layer by layer. */
+/**
+ * What a load with these wishes would take of the machine's memory and of the graphics card's, layer by layer.
+ * @param free bytes; `shared` of the graphics card's are the processor's as well, default 0
+ */
 export function estimateOf(
   header: GgufHeader,
   fileBytes: number,
   wishes: Pick<EstimateMemoryParams, 'gpuLayers'> & LoadWishes,
-  { ram, vram }: { readonly ram: number; readonly vram: number },
+  { ram, vram, shared = 0 }: { readonly ram: number; readonly vram: number; readonly shared?: number },
 ): EstimateMemoryResult {
-  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram), { card: wishes.gpuLayers === 0 ? 0 : vram });
+  const onProcessor = wishes.gpuLayers === 0;
+  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (onProcessor ? shared : vram), { card: onProcessor ? 0 : vram });
   const layers = (header.blockCount ?? 0) + 1;
   const wanted = typeof wishes.gpuLayers === 'number' ? Math.min(wishes.gpuLayers, layers) : layers;
   const onCard = vram === 0 ? 0 : Math.min(wanted / layers, vram / need.total);
