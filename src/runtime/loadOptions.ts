@@ -3,6 +3,7 @@
 
 import { open, stat } from 'node:fs/promises';
 import { JanError, isJanError } from '../common/errors';
+import { checkComputable, ModelFacts } from '../common/gguf/checkModel';
 import { checkHasNoEmptyTensor } from '../common/gguf/describeModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader } from '../common/gguf/readGgufHeader';
@@ -64,8 +65,10 @@ async function checkAdapter(path: string, architecture: string | undefined): Pro
   try {
     const file = await open(path, 'r');
     try {
-      const header = await readGgufHeader(createHandleReader(file, (await file.stat()).size));
+      const facts = new ModelFacts();
+      const header = await readGgufHeader(createHandleReader(file, (await file.stat()).size), facts);
       checkHasNoEmptyTensor(header);
+      checkComputable(facts);
       const { metadata, architecture: own } = header;
       if (metadata.get('general.type') !== 'adapter' || metadata.get('adapter.type') !== 'lora') {
         throw wrong('it is no adapter');

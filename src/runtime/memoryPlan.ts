@@ -1,9 +1,9 @@
 // What a model will take of this machine's memory, how long a context fits, and in words what would. Pure.
-// Sizes: llama.cpp's llama_kv_cache (keys and values per layer, 16 bit) and its graph buffers (one batch through the
+// Sizes: llama.cpp's llama_kv_cache (common/gguf/contextBytes) and its graph buffers (one batch through the
 // widest layers and the vocabulary, 32 bit; plain attention's scores).
 // Must not know: node-llama-cpp, which models are loaded.
 
-import { contextBytes } from '../common/gguf/describeModel';
+import { contextBytes } from '../common/gguf/contextBytes';
 import type { GgufHeader } from '../common/gguf/readGgufHeader';
 import type { EstimateMemoryParams, EstimateMemoryResult } from '../protocol/runtimeProtocol';
 import { attentionBytes, chooseAttention, draftAttention, type AttentionWishes } from './attention';
@@ -94,14 +94,18 @@ export function planMemory(header: GgufHeader, fileBytes: number, wishes: LoadWi
   };
 }
 
-/** What a load with these wishes would take of the machine's memory and of the graphics card's, layer by layer. */
+/**
+ * What a load with these wishes would take of the machine's memory and of the graphics card's, layer by layer.
+ * @param free bytes; `shared` of the graphics card's are the processor's as well, default 0
+ */
 export function estimateOf(
   header: GgufHeader,
   fileBytes: number,
   wishes: Pick<EstimateMemoryParams, 'gpuLayers'> & LoadWishes,
-  { ram, vram }: { readonly ram: number; readonly vram: number },
+  { ram, vram, shared = 0 }: { readonly ram: number; readonly vram: number; readonly shared?: number },
 ): EstimateMemoryResult {
-  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (wishes.gpuLayers === 0 ? 0 : vram), { card: wishes.gpuLayers === 0 ? 0 : vram });
+  const onProcessor = wishes.gpuLayers === 0;
+  const { need, fit, advice } = planMemory(header, fileBytes, wishes, ram + (onProcessor ? shared : vram), { card: onProcessor ? 0 : vram });
   const layers = (header.blockCount ?? 0) + 1;
   const wanted = typeof wishes.gpuLayers === 'number' ? Math.min(wishes.gpuLayers, layers) : layers;
   const onCard = vram === 0 ? 0 : Math.min(wanted / layers, vram / need.total);
@@ -144,8 +148,9 @@ function contextNeed(
 ): Pick<MemoryNeed, 'context' | 'compute'> {
   const { vocabularySize = 32_000, embeddingLength = 4096, headCount } = header;
   const attention = chooseAttention(wishes, { gpuLayers: onCard ? 1 : 0, contextLength, headCount });
+  const shape = { contextTokens: contextLength, conversations: slots, batchTokens: attention.batchSize, padsValues: attention.flashAttention === false };
   return {
-    context: Math.round(contextBytes(header, contextLength * slots) ?? recurrentBytes(header, slots) ?? fileBytes / 10),
+    context: Math.round(contextBytes(header, shape) ?? recurrentBytes(header, slots) ?? fileBytes / 10),
     compute: attention.batchSize * (vocabularySize + 12 * embeddingLength) * Float32Array.BYTES_PER_ELEMENT + attentionBytes(attention, { contextLength, headCount }),
   };
 }

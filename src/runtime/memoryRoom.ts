@@ -19,9 +19,12 @@ export interface MemoryRoomOptions {
   readonly free?: () => Promise<FreeBytes>;
 }
 
+/** `ram` and `vram` have nothing in common: together they are all that is free. */
 export interface FreeBytes {
   readonly ram: number;
   readonly vram: number;
+  /** Of `vram`, what lies in the machine's memory and is free to the processor as well; default 0. */
+  readonly shared?: number;
 }
 
 /**
@@ -51,10 +54,20 @@ export async function makeRoom(options: MemoryRoomOptions): Promise<MemoryPlan> 
   }
 }
 
-/** Bytes of the machine and of the graphics card. */
-export async function freeBytes(llama: Pick<Llama, 'gpu' | 'getVramState'>): Promise<FreeBytes> {
-  const vram = llama.gpu === false ? 0 : (await llama.getVramState()).free;
-  return { ram: freeMemory(), vram };
+/**
+ * Bytes of the machine and of the graphics card. Where the card uses the machine's memory (Apple silicon, built-in
+ * graphics), each byte counts once, as the card's.
+ * @param ram what this process may still take
+ */
+export async function freeBytes(llama: Pick<Llama, 'gpu' | 'getVramState'>, ram = freeMemory()): Promise<FreeBytes> {
+  if (llama.gpu === false) {
+    return { ram, vram: 0 };
+  }
+  const { free, unifiedSize } = await llama.getVramState();
+  const own = Math.max(0, free - unifiedSize);
+  // The card's limit knows nothing of what other programs hold.
+  const shared = Math.min(free - own, Math.max(0, ram));
+  return { ram: ram - shared, vram: own + shared, shared };
 }
 
 interface Room {
@@ -67,14 +80,14 @@ interface Room {
 }
 
 async function roomNow({ entry, llama, budget, free = () => freeBytes(llama) }: MemoryRoomOptions, others: readonly ModelEntry[]): Promise<Room> {
-  const { ram, vram } = await free();
+  const { ram, vram, shared = 0 } = await free();
   // Loads under way have not taken all of theirs yet.
   const promised = others.reduce((sum, { status, planned, progress }) => sum + (status === 'loading' ? planned * (1 - progress) : 0), 0);
   const taken = others.reduce((sum, other) => sum + residentBytes(other), 0);
-  const card = entry.params.gpuLayers === 0 ? 0 : vram;
+  const onProcessor = entry.params.gpuLayers === 0;
   return {
-    free: Math.max(0, ram + card - promised),
-    card,
+    free: Math.max(0, ram + (onProcessor ? shared : vram) - promised),
+    card: onProcessor ? 0 : vram,
     limit: budget === undefined ? Infinity : Math.max(0, budget - taken),
   };
 }

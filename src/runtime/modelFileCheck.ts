@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { isJanError, JanError } from '../common/errors';
 import { checkHasNoEmptyTensor, checkIsLanguageModel } from '../common/gguf/describeModel';
 import { invalidGguf } from '../common/gguf/byteCursor';
-import { checkCanRun, ModelFacts } from '../common/gguf/checkModel';
+import { checkCanRun, checkLayout, ModelFacts } from '../common/gguf/checkModel';
 import { createHandleReader } from '../common/gguf/handleReader';
 import { readGgufHeader, type GgufHeader } from '../common/gguf/readGgufHeader';
 import { parseSplitName, partNames } from '../common/gguf/splitName';
@@ -20,27 +20,48 @@ export interface CheckedModelFile {
 }
 
 /**
- * Is this a language model that llama.cpp can load and run?
- * @throws JanError `model-file-missing`, `model-invalid`
+ * Is this a language model that llama.cpp can load and run? Of a split one, all parts are looked at as the one model that
+ * they are.
+ * @throws JanError `model-file-missing`, `model-invalid`; its `path` is that of the part to blame
  */
 export async function checkModelFile(path: string): Promise<CheckedModelFile> {
-  const checked = await inspect(path, (header, facts) => {
+  const first = await inspect(path, (header, facts) => {
     checkIsLanguageModel(header);
     const named = parseSplitName(basename(path));
     if (header.split !== undefined && (named?.count !== header.split.count || named.part !== 1)) {
       throw invalidGguf(`it is the first of ${header.split.count} parts, and its name does not say where the others are`);
     }
-    checkCanRun(header, facts);
+    checkLayout(header, facts);
+    if (header.split === undefined) {
+      checkCanRun(header, facts);
+    }
   });
-  let { size } = checked;
-  if (checked.header.split !== undefined) {
-    // llama.cpp reads the other parts as well.
-    const [, ...others] = partNames(basename(path));
-    for (const [index, name] of others.entries()) {
-      size += (await inspect(join(dirname(path), name), (header) => checkIsPart(header, index + 1, others.length + 1))).size;
+  const { header, facts } = first;
+  if (header.split === undefined) {
+    return { size: first.size, header };
+  }
+  let { size } = first;
+  const partOf = new Map([...facts.tensors.keys()].map((name) => [name, path]));
+  // llama.cpp reads the other parts as well.
+  const [, ...others] = partNames(basename(path));
+  for (const [index, name] of others.entries()) {
+    const file = join(dirname(path), name);
+    const part = await inspect(file, (ofPart, itsFacts) => {
+      checkIsPart(ofPart, index + 1, others.length + 1);
+      checkLayout(ofPart, itsFacts);
+      facts.addPart(itsFacts);
+    });
+    size += part.size;
+    for (const tensor of part.facts.tensors.keys()) {
+      partOf.set(tensor, file);
     }
   }
-  return { ...checked, size };
+  try {
+    checkCanRun(header, facts);
+  } catch (error) {
+    throw withPath(error, (isJanError(error) ? partOf.get(String(error.details['tensor'])) : undefined) ?? path);
+  }
+  return { size, header };
 }
 
 function checkIsPart(header: GgufHeader, index: number, count: number): void {
@@ -55,10 +76,11 @@ function checkIsPart(header: GgufHeader, index: number, count: number): void {
  * @throws JanError `model-file-missing`, `model-invalid`
  */
 export async function checkDownloadedFile(path: string): Promise<CheckedModelFile> {
-  return inspect(path, checkIsLanguageModel);
+  const { size, header } = await inspect(path, checkIsLanguageModel);
+  return { size, header };
 }
 
-async function inspect(path: string, check: (header: GgufHeader, facts: ModelFacts) => void): Promise<CheckedModelFile> {
+async function inspect(path: string, check: (header: GgufHeader, facts: ModelFacts) => void): Promise<CheckedModelFile & { readonly facts: ModelFacts }> {
   let file;
   try {
     file = await open(path, 'r');
@@ -77,10 +99,10 @@ async function inspect(path: string, check: (header: GgufHeader, facts: ModelFac
     const facts = new ModelFacts();
     const header = await readGgufHeader(createHandleReader(file, stats.size), facts);
     check(header, facts);
-    return { size: stats.size, header };
+    return { size: stats.size, header, facts };
   } catch (error) {
     if (isJanError(error)) {
-      throw new JanError(error.code, error.message, { details: { ...error.details, path }, cause: error });
+      throw withPath(error, path);
     }
     throw new JanError('model-file-missing', `The model's file ${path} cannot be read. Check the disk, or download the model again.`, {
       details: { path },
@@ -89,4 +111,8 @@ async function inspect(path: string, check: (header: GgufHeader, facts: ModelFac
   } finally {
     await file.close();
   }
+}
+
+function withPath(error: unknown, path: string): unknown {
+  return isJanError(error) ? new JanError(error.code, error.message, { details: { ...error.details, path }, cause: error }) : error;
 }

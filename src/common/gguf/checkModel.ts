@@ -3,9 +3,12 @@
 // llama-vocab.cpp, llama-model.cpp, models/*.cpp). Architectures that are not named here meet the general rules only.
 // Must not know: Node, the store, how a header is read.
 
+import { JanError } from '../errors';
 import { invalidGguf } from './byteCursor';
-import { ggufDefaultAlignment, ggufTensorTypes, ggufValueType } from './ggufFormat';
+import { ggufDefaultAlignment, ggufLimits, ggufTensorTypes, ggufValueType } from './ggufFormat';
 import type { GgufArray, GgufValue } from './ggufMetadata';
+import { layerLimit, layerNumbers } from './layerNumbers';
+import { modelPurposes } from './modelPurpose';
 import type { GgufHeader, HeaderVisitor } from './readGgufHeader';
 import { VocabularyFacts } from './vocabularyFacts';
 
@@ -14,7 +17,7 @@ export interface TensorFacts {
   readonly type: number;
 }
 
-/** Give it to readGgufHeader, then to checkCanRun. */
+/** Give it to readGgufHeader, then to checkLayout and checkCanRun. */
 export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
   readonly tensors = new Map<string, TensorFacts>();
   readonly types = new Map<string, number>();
@@ -26,29 +29,83 @@ export class ModelFacts extends VocabularyFacts implements HeaderVisitor {
   tensor(name: string, shape: readonly number[], type: number): void {
     this.tensors.set(name, { shape, type });
   }
+
+  /** Of a split model: what the first part says stays, and the tensors of another are its as well. @throws JanError `model-invalid` */
+  addPart(part: ModelFacts): void {
+    if (this.tensors.size + part.tensors.size > ggufLimits.tensors) {
+      throw invalidGguf('it claims an impossible number of tensors', { limit: ggufLimits.tensors });
+    }
+    for (const [name, tensor] of part.tensors) {
+      if (this.tensors.has(name)) {
+        throw invalidGguf('a tensor occurs twice', { tensor: name });
+      }
+      this.tensors.set(name, tensor);
+    }
+  }
 }
 
 const tokenizers = new Set(['llama', 'gpt2', 'bert', 't5', 'rwkv', 'plamo2', 'gemma4', 'hybriddna', 'whitespace']);
-/** LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS */
-const layerLimit = 512;
+/**
+ * Tokenizers that llama.cpp keeps a node for each byte for, up to 250 bytes in size, before it looks at anything else: no
+ * more of it than four gigabytes. The largest real ones, of 256 000 tokens, have about 3 MB.
+ */
+const trieTokenizers = new Set(['t5', 'rwkv', 'plamo2']);
+const trieBytesLimit = 16 * 2 ** 20;
+/** PLaMo 2's keeps each end of each token as a text of its own, a byte for each; real tokens are short. */
+const suffixBytesLimit = 2 ** 28;
+/** LLAMA_MAX_EXPERTS */
 const expertLimit = 1024;
+/** LLAMA_POOLING_TYPE_RANK, the last of them, and LLAMA_POOLING_TYPE_UNSPECIFIED */
+const poolingRank = 4;
+const poolingUnspecified = 2 ** 32 - 1;
 const float32 = 0;
+const int32 = 26;
+const int64 = 27;
+/** Q8_1 and Q8_K are ggml's own for what it computes in between; I8, I16, I32, I64 and F64 are no weights to any backend. */
+const notComputable = new Set([9, 15, 24, 25, int32, int64, 28]);
 
-/** @throws JanError `model-invalid`, saying what is wrong. */
-export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
+/** Architectures that llama.cpp loads and that cannot be asked the way this engine asks, in words. */
+const unsupported: Readonly<Partial<Record<string, string>>> = {
+  // Its first step without llama_encode before it ends the process.
+  t5: 'It is an encoder–decoder model (T5), which Jan’s engine does not support: it runs models that only write, and encoders',
+  'wavtokenizer-dec': 'It turns a voice model’s tokens into sound and is no language model, so Jan’s engine has no use for it',
+};
+
+/**
+ * What each file of a model has to keep to by itself, be it whole or a part.
+ * @throws JanError `model-invalid`, saying what is wrong.
+ */
+export function checkLayout({ metadata }: GgufHeader, { types }: ModelFacts): void {
   for (const key of ['split.count', 'split.no']) {
-    const type = facts.types.get(key);
+    const type = types.get(key);
     if (type !== undefined && type !== ggufValueType.uint16) {
       throw invalidGguf('its place in a split model is no 16-bit number', { key, type });
     }
   }
   // ggml_backend_cpu_buffer_from_ptr asserts TENSOR_ALIGNMENT of the mapped file.
-  const alignment = header.metadata.get('general.alignment');
+  const alignment = metadata.get('general.alignment');
   if (typeof alignment === 'number' && alignment % ggufDefaultAlignment !== 0) {
     throw invalidGguf(`its tensors are aligned to ${alignment} bytes where ${ggufDefaultAlignment} are needed`, { alignment });
   }
+}
+
+/**
+ * @param header of the first part, which alone says what a split model is
+ * @param facts of it, with the tensors of all parts: see addPart
+ * @throws JanError `model-invalid`, saying what is wrong.
+ */
+export function checkCanRun(header: GgufHeader, facts: ModelFacts): void {
+  const { architecture = '' } = header;
+  const reason = unsupported[architecture];
+  if (reason !== undefined) {
+    throw new JanError('model-invalid', `${reason}. Choose another model.`, { details: { architecture } });
+  }
+  if (facts.tensors.size === 0) {
+    throw invalidGguf('it holds a vocabulary but no weights');
+  }
   checkVocabulary(header, facts);
   checkNumbers(header);
+  checkComputable(facts);
   checkTensorTypes(facts);
   if (header.architecture === 'llama') {
     checkLlama(header, facts);
@@ -67,6 +124,9 @@ function checkVocabulary(header: GgufHeader, facts: ModelFacts): void {
   }
   if (facts.duplicate !== undefined) {
     throw invalidGguf('a token stands in its vocabulary twice', { token: facts.duplicate });
+  }
+  if ((trieTokenizers.has(tokenizer) && facts.bytes > trieBytesLimit) || (tokenizer === 'plamo2' && facts.squares > suffixBytesLimit)) {
+    throw invalidGguf('its vocabulary would take more memory than any real one', { tokenizer, bytes: facts.bytes });
   }
   for (const key of ['scores', 'token_type']) {
     const list = metadata.get(`tokenizer.ggml.${key}`);
@@ -126,6 +186,19 @@ function checkNumbers(header: GgufHeader): void {
   if (dense ? experts === 0 && (used > 0 || groups > 0) : experts > expertLimit || used < 1 || used > experts || groups >= experts || !groupsFit) {
     throw invalidGguf('its numbers of experts do not fit each other', { experts, used, groups });
   }
+  const ofHeads = layerNumbers(header, 'attention.head_count');
+  const ofHeadsKv = layerNumbers(header, 'attention.head_count_kv');
+  for (const [layer, heads] of ofHeads?.entries() ?? []) {
+    // Layers without attention, or with a linear one, say 0.
+    const headsKv = ofHeadsKv?.[layer] ?? heads;
+    if (heads > 0 && headsKv > 0 && heads % headsKv !== 0) {
+      throw invalidGguf('its numbers of attention heads do not fit each other', { heads, headsKv, layer });
+    }
+  }
+  const pooling = metadata.get(`${architecture}.pooling_type`);
+  if (typeof pooling === 'number' && pooling > poolingRank && pooling !== poolingUnspecified && modelPurposes(header).includes('embeddings')) {
+    throw invalidGguf('it makes one vector of a text in a way that is not known', { pooling });
+  }
   if (count('nextn_predict_layers') > blockCount) {
     throw invalidGguf('it predicts with more layers than it has');
   }
@@ -149,29 +222,41 @@ function checkNumbers(header: GgufHeader): void {
   }
 }
 
+/**
+ * llama.cpp reads tensors of any type, and ends the process when it computes with one that nothing computes with.
+ * @throws JanError `model-invalid`
+ */
+export function checkComputable(facts: ModelFacts): void {
+  for (const [name, { type }] of facts.tensors) {
+    if (notComputable.has(type) && !isListOfPlaces(name, type)) {
+      throw invalidGguf('a tensor is stored in a form that llama.cpp cannot compute with', { tensor: name, type: ggufTensorTypes[type]?.name });
+    }
+  }
+}
+
+/** Whole numbers that are looked up: the experts of a token (DeepSeek 4), the order of words (Gemma 4), a draft's words. */
+function isListOfPlaces(name: string, type: number): boolean {
+  return type === int32 ? /(^|\.)(ffn_gate_tid2eid|masked_embd_ordering)(\.weight)?$/.test(name) : type === int64 && name === 'd2t';
+}
+
 /** llama.cpp adds and multiplies with norms and biases as they are, which works with floats only. */
 function checkTensorTypes(facts: ModelFacts): void {
   for (const [name, { type, shape }] of facts.tensors) {
     const isFlat = shape.slice(1).every((extent) => extent === 1);
-    if (type !== float32 && isFlat && /(\.bias|norm(_\d)?\.weight|rope_freqs\.weight)$/.test(name)) {
-      throw invalidGguf('a norm or a bias is not stored as 32-bit floats', { tensor: name, type: ggufTensorTypes[type]?.name });
+    if (type !== float32 && isFlat && /(\.bias|norm(_\d)?\.weight|rope_(freqs|factors_(long|short))\.weight)$/.test(name)) {
+      throw invalidGguf('a norm, a bias or a factor of positions is not stored as 32-bit floats', { tensor: name, type: ggufTensorTypes[type]?.name });
     }
   }
 }
 
 function checkLlama(header: GgufHeader, facts: ModelFacts): void {
-  const { metadata, split, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0, headCount: heads } = header;
-  if (metadata.get('llama.attention.head_count') !== undefined && heads === undefined) {
-    return; // Its layers differ: llama.cpp's own checks have to do.
-  }
+  const { metadata, blockCount: layers = 0, embeddingLength: width = 0, vocabularySize: words = 0 } = header;
+  const heads = numberOfAllLayers(header, 'attention.head_count');
   if (heads === undefined || heads < 1 || (header.keyLength === undefined && width % heads !== 0)) {
     throw invalidGguf('its width is not a multiple of its number of attention heads', { width, heads });
   }
-  const headsKv = header.headCountKv ?? heads;
-  if (typeof headsKv === 'object') {
-    return;
-  }
-  if (headsKv < 1 || headsKv > heads || heads % headsKv !== 0) {
+  const headsKv = metadata.has('llama.attention.head_count_kv') ? numberOfAllLayers(header, 'attention.head_count_kv') : heads;
+  if (headsKv === undefined || headsKv < 1 || headsKv > heads || heads % headsKv !== 0) {
     throw invalidGguf('its numbers of attention heads do not fit each other', { heads, headsKv });
   }
   const headSize = header.keyLength ?? width / heads;
@@ -197,14 +282,21 @@ function checkLlama(header: GgufHeader, facts: ModelFacts): void {
   for (const [name, ...wanted] of shapes) {
     const shape = facts.tensors.get(name)?.shape;
     if (shape === undefined) {
-      // Of a split model the others may hold it.
-      if (split === undefined) {
-        throw invalidGguf('a tensor that it needs is missing', { tensor: name });
-      }
-    } else if (shape.length < wanted.length || shape.some((extent, place) => extent !== (wanted[place] ?? 1))) {
+      throw invalidGguf('a tensor that it needs is missing', { tensor: name });
+    }
+    if (shape.length < wanted.length || shape.some((extent, place) => extent !== (wanted[place] ?? 1))) {
       throw invalidGguf('a tensor does not have the size that its numbers say', { tensor: name, shape, wanted });
     }
   }
+}
+
+/** A list may say it, but of this architecture llama.cpp makes all layers with the first one's numbers. */
+function numberOfAllLayers(header: GgufHeader, key: string): number | undefined {
+  const numbers = layerNumbers(header, key);
+  if (numbers?.some((number) => number !== numbers[0]) === true) {
+    throw invalidGguf('its layers have different numbers of attention heads, which this architecture has not', { key });
+  }
+  return numbers?.[0];
 }
 
 function isArray(value: GgufValue | undefined): value is GgufArray {

@@ -2,6 +2,7 @@
 // Must not know: Node, the store, VS Code.
 
 import { invalidGguf } from './byteCursor';
+import { contextBytes } from './contextBytes';
 import type { GgufHeader } from './readGgufHeader';
 
 export interface ModelDescription {
@@ -60,7 +61,8 @@ export function checkIsLanguageModel(header: GgufHeader): void {
   if (header.architecture === undefined) {
     throw invalidGguf('it does not say which architecture it has');
   }
-  if (header.tensorCount === 0) {
+  // gguf-split --no-tensor-first-split leaves all weights to the other parts.
+  if (header.tensorCount === 0 && header.split === undefined) {
     throw invalidGguf('it holds a vocabulary but no weights');
   }
   checkHasNoEmptyTensor(header);
@@ -70,29 +72,11 @@ export function checkIsLanguageModel(header: GgufHeader): void {
 const engineBytes = 160 * 1024 * 1024;
 
 /**
- * Bytes of memory for a context of `contextTokens` in 16-bit floats: keys and values of every layer.
- * Source: llama.cpp's llama_kv_cache (n_embd_k_gqa and n_embd_v_gqa per layer). Undefined where the header lacks a number.
- */
-export function contextBytes(header: GgufHeader, contextTokens: number): number | undefined {
-  const { blockCount, embeddingLength, headCount, headCountKv } = header;
-  if (blockCount === undefined || embeddingLength === undefined || headCount === undefined || headCount === 0) {
-    return undefined;
-  }
-  const headLength = embeddingLength / headCount;
-  const perHead = (header.keyLength ?? headLength) + (header.valueLength ?? headLength);
-  const heads =
-    typeof headCountKv === 'object'
-      ? headCountKv.slice(0, blockCount).reduce((sum, count) => sum + count, 0)
-      : blockCount * (headCountKv ?? headCount);
-  return heads * perHead * 2 * contextTokens;
-}
-
-/**
  * Bytes of memory that a model needs: weights, a context (default 4096 tokens, or what it was trained for when less),
  * and the engine's own. An estimate: without a header the context counts as a tenth of the weights.
  */
 export function estimateMemory(fileBytes: number, header?: GgufHeader, contextTokens = 4096): number {
   const tokens = Math.min(contextTokens, header?.contextLength ?? contextTokens);
-  const context = header === undefined ? undefined : contextBytes(header, tokens);
+  const context = header === undefined ? undefined : contextBytes(header, { contextTokens: tokens });
   return Math.round(fileBytes + (context ?? fileBytes / 10) + engineBytes);
 }

@@ -19,6 +19,12 @@ export class VocabularyFacts implements VocabularyVisitor {
   readonly #short = new Set<number>();
   readonly #byteTokens: number[] = [];
   #duplicate: number | undefined;
+  /** 1 at the places of empty tokens. */
+  #empty = new Uint8Array(0);
+  /** Places of empty tokens that others are named after. */
+  readonly #namedEmpty = new Set<number>();
+  #bytes = 0;
+  #squares = 0;
 
   vocabulary(size: number): void {
     if (size > tokenLimit) {
@@ -26,6 +32,7 @@ export class VocabularyFacts implements VocabularyVisitor {
     }
     // At most half full.
     this.#table = new Int32Array(2 ** Math.ceil(Math.log2(size + 1) + 2));
+    this.#empty = new Uint8Array(size);
     this.#stepsLeft = 16 * size + 1000;
   }
 
@@ -44,6 +51,8 @@ export class VocabularyFacts implements VocabularyVisitor {
       two ^= two >>> 15;
     }
     const length = at - start;
+    this.#bytes += length;
+    this.#squares += length * length;
     if (length < 3) {
       this.#short.add(index);
     }
@@ -51,6 +60,14 @@ export class VocabularyFacts implements VocabularyVisitor {
       const byte = spelledByte(bytes, start, length);
       if (byte !== undefined) {
         this.#spelled[byte] = 1;
+      }
+    }
+    if (length === 0) {
+      this.#empty[index] = 1;
+    } else if (bytes[start] === 0x5b && length >= 9 && length <= 16) {
+      const named = namedEmpty(bytes, start, length);
+      if (named !== undefined) {
+        this.#namedEmpty.add(named);
       }
     }
     if (length > 0 && !this.#add(one, two | 1)) {
@@ -64,9 +81,19 @@ export class VocabularyFacts implements VocabularyVisitor {
     }
   }
 
-  /** The first token that stood before already. */
+  /** The first token that stood before already, or an empty one whose name another has. */
   get duplicate(): number | undefined {
-    return this.#duplicate;
+    return this.#duplicate ?? [...this.#namedEmpty].find((index) => this.#empty[index] === 1);
+  }
+
+  /** Of all tokens together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The sum of each token's length in bytes, squared: what their suffixes take. */
+  get squares(): number {
+    return this.#squares;
   }
 
   get hasByteTokens(): boolean {
@@ -100,6 +127,13 @@ export class VocabularyFacts implements VocabularyVisitor {
     table[at + 1] = two;
     return true;
   }
+}
+
+/** llama.cpp calls an empty token `[EMPTY_12]`, by its place: the place that a token of that name names. */
+function namedEmpty(bytes: Uint8Array, start: number, length: number): number | undefined {
+  const text = String.fromCharCode(...bytes.subarray(start, start + length));
+  const index = /^\[EMPTY_(0|[1-9]\d*)\]$/.exec(text)?.[1];
+  return index === undefined ? undefined : Number(index);
 }
 
 function spelledByte(bytes: Uint8Array, start: number, length: number): number | undefined {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LoadedModel } from '../../../src/runtime/loadedModel';
-import { makeRoom, type MemoryRoomOptions } from '../../../src/runtime/memoryRoom';
+import { freeBytes, makeRoom, type MemoryRoomOptions } from '../../../src/runtime/memoryRoom';
 import type { ModelEntry } from '../../../src/runtime/modelEntry';
 import { StallWatch } from '../../../src/runtime/stallWatch';
 import { llama8B } from '../../fixtures/gguf/llamaHeader';
@@ -73,5 +73,32 @@ describe('room for a model', () => {
     const { room, left } = machine(64 * gib, [loaded('a', 1)], 8 * gib);
     await room;
     assert.deepEqual(left, ['a']);
+  });
+
+  describe('where the graphics card uses the machine’s memory', () => {
+    const card = (free: number, unifiedSize: number): MemoryRoomOptions['llama'] =>
+      ({ gpu: 'metal', getVramState: async () => ({ total: 24 * gib, used: 0, free, unifiedSize }) });
+
+    it('counts each byte once, and none that other programs hold', async () => {
+      const all = async (...[free, unified, ram]: [number, number, number]): Promise<unknown> => freeBytes(card(free * gib, unified * gib), ram * gib);
+      assert.deepEqual(await all(18, 24, 20), { ram: 2 * gib, vram: 18 * gib, shared: 18 * gib });
+      assert.deepEqual(await all(18, 24, 5), { ram: 0, vram: 5 * gib, shared: 5 * gib }, 'the card’s limit is above what is free');
+      assert.deepEqual(await all(16, 0, 20), { ram: 20 * gib, vram: 16 * gib, shared: 0 }, 'a card with memory of its own');
+      assert.deepEqual(await all(28, 8, 20), { ram: 12 * gib, vram: 28 * gib, shared: 8 * gib }, 'one of each');
+      assert.deepEqual(await freeBytes({ ...card(gib, gib), gpu: false }, 20 * gib), { ram: 20 * gib, vram: 0 });
+    });
+
+    it('a model that is larger than it is refused, and one for the processor has all of it', async () => {
+      const makeOn = (gpuLayers?: number): Promise<unknown> => {
+        const wanted = entry('wanted', { size: 10 * gib, params: { modelId: 'wanted', path: '/wanted.gguf', gpuLayers } });
+        const llama = card(9 * gib, 12 * gib);
+        return makeRoom({ entry: wanted, llama, budget: undefined, entries: () => [wanted], unload: async () => undefined, free: () => freeBytes(llama, ram * gib) });
+      };
+      let ram = 10;
+      await assert.rejects(makeOn(), { code: 'out-of-memory' });
+      ram = 16;
+      await makeOn();
+      await makeOn(0);
+    });
   });
 });
