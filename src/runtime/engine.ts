@@ -293,10 +293,10 @@ export class Engine {
   async estimate(params: EstimateMemoryParams): Promise<EstimateMemoryResult> {
     const { size, header } = await checkModelFile(params.path);
     const { llama } = await openLlama(this.log);
-    const { ram, vram } = await freeBytes(llama);
+    const free = await freeBytes(llama);
     // Idle models make way for one that is loaded.
     const idle = [...this.#entries.values()].filter(isIdle).reduce((sum, entry) => sum + residentBytes(entry), 0);
-    return estimateOf(header, size, { ...params, beside: await filesBeside(params) }, { ram: ram + idle, vram });
+    return estimateOf(header, size, { ...params, beside: await filesBeside(params) }, { ...free, ram: free.ram + idle });
   }
 
   #grammarsOf({ module, llama }: LlamaLibrary): ResponseGrammars {
