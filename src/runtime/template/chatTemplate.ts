@@ -185,7 +185,7 @@ function toolVariable({ name, description, parameters }: WireTool): Readonly<Rec
   return { type: 'function', function: { name, description: description ?? '', parameters: parameters ?? { type: 'object', properties: {} } } };
 }
 
-/** Every text within, changed; keys stay. */
+/** Every text within, changed. Keys too: those of a tool's parameters and of arguments are a caller's. */
 function marked(value: unknown, mark: (text: string) => string): unknown {
   if (typeof value === 'string') {
     return mark(value);
@@ -194,6 +194,6 @@ function marked(value: unknown, mark: (text: string) => string): unknown {
     return value.map((item) => marked(item, mark));
   }
   return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item, mark)]))
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [mark(key), marked(item, mark)]))
     : value;
 }
