@@ -13,13 +13,16 @@ export interface ToolStyle {
 
 const plain = { before: '', open: '', argumentsKey: 'arguments', close: '', between: '', after: '' };
 
-/** Hermes, Qwen 2.5 and 3 (also its coder's XML within the mark), SmolLM, and models without a form of their own. */
+/** Hermes, Qwen 2.5 and 3, SmolLM, and models without a form of their own. */
 export const hermes: ToolStyle = {
   id: 'hermes',
   openers: ['<tool_call>'],
   bare: true,
   written: { ...plain, open: '<tool_call>\n', close: '\n</tool_call>', between: '\n' },
 };
+
+/** Qwen's coder and Qwen 3.5: XML within the mark, which they leave out at times. */
+export const coder: ToolStyle = { ...hermes, openers: ['<tool_call>', '<function='] };
 
 /** Mistral: `[TOOL_CALLS][{…}]`, later `[TOOL_CALLS]name[ARGS]{…}`. */
 export const mistral: ToolStyle = {
@@ -61,7 +64,7 @@ export function toolStyleOf(template: string): ToolStyle {
     return deepseek;
   }
   if (template.includes('<tool_call>')) {
-    return hermes;
+    return template.includes('<function=') ? coder : hermes;
   }
   if (template.includes('<|python_tag|>') || (template.includes('<|start_header_id|>') && template.includes('parameters'))) {
     return llama;
