@@ -72,7 +72,7 @@ export class ChatPromptBuilder {
   }
 
   async #tokenize(params: ChatPromptParams): Promise<Omit<Prompt, 'droppedMessages'>> {
-    const { text, reasoningOpened, inAnswer } = await this.template.render(params, (words) => this.#asText(words));
+    const { text, reasoningOpened, inAnswer, ownToolWords } = await this.template.render(params, (words) => this.#asText(words));
     const tokens: Token[] = [];
     for (const [index, part] of text.split(cutMark).entries()) {
       for (const token of await tokenizeLong(this.model, part, true, index === 0 ? undefined : 'trimLeadingSpace')) {
@@ -85,6 +85,7 @@ export class ChatPromptBuilder {
       stopTokens: this.#stopTokens,
       stopTexts: this.#stopTexts,
       reasoning: { tags: this.template.reasoningTags, opened: reasoningOpened },
+      ownToolWords,
       ...(this.template.isHarmony ? { harmony: { inAnswer } } : {}),
     };
   }

@@ -125,8 +125,8 @@ export class LoadedModel {
   async chat(params: ChatParams, listener: AnswerListener, signal: AbortSignal): Promise<GenerationResult> {
     const started = performance.now();
     const builder = await this.templates.builderFor(params.chatTemplate);
-    const tools = toolUseOf(params, builder.template.source, this.parts.model);
     const prompt = await builder.build(params, this.contextLength, params.maxTokens);
+    const tools = toolUseOf(params, builder.template.source, this.parts.model, prompt.ownToolWords);
     return this.#answer(prompt, params, listener, signal, started, tools);
   }
 

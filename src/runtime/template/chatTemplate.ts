@@ -20,6 +20,8 @@ export interface RenderedChat {
   readonly reasoningOpened: boolean;
   /** The prompt ends within an answer, which is gone on with. */
   readonly inAnswer: boolean;
+  /** How to call tools is said in our words, not in the template's. */
+  readonly ownToolWords: boolean;
 }
 
 /** Ends the text of an answer that is to be gone on with; a noncharacter, so that it is in no text. */
@@ -144,7 +146,8 @@ export class ChatTemplate {
       // The template did not take the answer's text as it is: it is answered anew.
       text = await this.#run({ ...variables, add_generation_prompt: true }, params.messages);
     }
-    return { text, inAnswer: end >= 0, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
+    const ownToolWords = tools.length > 0 && !this.abilities.tools;
+    return { text, inAnswer: end >= 0, ownToolWords, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
   }
 
   async #run(variables: Readonly<Record<string, unknown>>, messages: readonly WireMessage[]): Promise<string> {

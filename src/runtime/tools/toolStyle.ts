@@ -3,7 +3,7 @@
 
 export interface ToolStyle {
   readonly id: 'hermes' | 'mistral' | 'llama' | 'deepseek' | 'functools';
-  /** What begins a call, or a list of calls, within a text. */
+  /** What begins a call, or a list of calls, within a text; ours too, which any model may have been told of. */
   readonly openers: readonly string[];
   /** May an answer be a call without any mark? */
   readonly bare: boolean;
@@ -27,7 +27,7 @@ export const coder: ToolStyle = { ...hermes, openers: ['<tool_call>', '<function
 /** Mistral: `[TOOL_CALLS][{…}]`, later `[TOOL_CALLS]name[ARGS]{…}`. */
 export const mistral: ToolStyle = {
   id: 'mistral',
-  openers: ['[TOOL_CALLS]'],
+  openers: ['[TOOL_CALLS]', '<tool_call>'],
   bare: true,
   written: { ...plain, before: '[TOOL_CALLS][', between: ', ', after: ']' },
 };
@@ -35,7 +35,7 @@ export const mistral: ToolStyle = {
 /** Llama 3.1 and later: the answer is the call, with `parameters`. */
 export const llama: ToolStyle = {
   id: 'llama',
-  openers: ['<|python_tag|>'],
+  openers: ['<|python_tag|>', '<tool_call>'],
   bare: true,
   written: { ...plain, argumentsKey: 'parameters', between: '; ' },
 };
@@ -43,7 +43,7 @@ export const llama: ToolStyle = {
 /** DeepSeek V3 and R1. */
 export const deepseek: ToolStyle = {
   id: 'deepseek',
-  openers: ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>'],
+  openers: ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<tool_call>'],
   bare: true,
   written: hermes.written,
 };
@@ -56,7 +56,14 @@ export const functools: ToolStyle = {
   written: { ...plain, before: 'functools[', between: ', ', after: ']' },
 };
 
-export function toolStyleOf(template: string): ToolStyle {
+/** @param ownWords the model was told in our words how to call, not in those of its template */
+export function toolStyleOf(template: string, ownWords = false): ToolStyle {
+  const style = styleOf(template);
+  // A model may still call in the form that it was taught.
+  return ownWords ? { ...style, written: hermes.written } : style;
+}
+
+function styleOf(template: string): ToolStyle {
   if (template.includes('[TOOL_CALLS]')) {
     return mistral;
   }

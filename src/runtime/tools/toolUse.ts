@@ -17,8 +17,11 @@ export interface ToolUse {
   readonly grammar?: { readonly job: GrammarJob; readonly from: 'answer' | 'call'; readonly required: boolean };
 }
 
-/** @throws JanError `invalid-argument` for a choice of what is not there */
-export function toolUseOf(params: ChatParams, template: string, model: LlamaModel): ToolUse | undefined {
+/**
+ * @param ownWords the prompt says in our words how to call, not in those of the template
+ * @throws JanError `invalid-argument` for a choice of what is not there
+ */
+export function toolUseOf(params: ChatParams, template: string, model: Pick<LlamaModel, 'tokenize' | 'getTokenAttributes'>, ownWords = false): ToolUse | undefined {
   const { tools = [], toolChoice = 'auto', parallelToolCalls = true } = params;
   const named = typeof toolChoice === 'object' ? tools.filter(({ name }) => name === toolChoice.name) : tools;
   if ((typeof toolChoice === 'object' || toolChoice === 'required') && named.length === 0) {
@@ -28,7 +31,7 @@ export function toolUseOf(params: ChatParams, template: string, model: LlamaMode
   if (tools.length === 0 || toolChoice === 'none') {
     return undefined;
   }
-  const style = toolStyleOf(template);
+  const style = toolStyleOf(template, ownWords);
   const parallel = parallelToolCalls && typeof toolChoice !== 'object';
   const job = (opened: boolean): GrammarJob => ({ kind: 'grammar', form: 'tools', tools: named, written: style.written, parallel, opened });
   const forced = toolChoice !== 'auto';
@@ -45,7 +48,7 @@ export function toolUseOf(params: ChatParams, template: string, model: LlamaMode
   };
 }
 
-function isControl(model: LlamaModel, text: string): boolean {
+function isControl(model: Pick<LlamaModel, 'tokenize' | 'getTokenAttributes'>, text: string): boolean {
   const tokens: Token[] = model.tokenize(text, true);
   return tokens.length === 1 && model.getTokenAttributes(tokens[0]!).control;
 }

@@ -135,6 +135,8 @@ describe('chat templates', function () {
     assert.match(plain, /^<\|im_start\|>system\nYou may call these functions:\n<tools>\n\{"name":"get_weather"/, 'a template without a place for tools');
     assert.match(plain, /<tool_call>\n\{"name":"get_weather","arguments":\{"city":"Oslo"\}\}\n<\/tool_call>/);
     assert.match(plain, /user\n<tool_response>\nget_weather: Rain/);
+    const saysOwnWords = async (source: string, more: object): Promise<boolean> => (await (await open(source)).render({ messages, tools: [weather], ...more })).ownToolWords;
+    assert.deepEqual(await Promise.all([saysOwnWords(chatMl, {}), saysOwnWords(withTools, {}), saysOwnWords(chatMl, { toolChoice: 'none' })]), [true, false, false]);
   });
 
   it('have every text of a caller marked, names of parameters and arguments too', async () => {

@@ -139,6 +139,16 @@ describe('calls of tools in a text', () => {
     assert.equal(parser.isAtOpener, false);
   });
 
+  it('are found in the form that the model was told of, whatever its template', () => {
+    for (const template of ['[TOOL_CALLS]', '<tool_call>', '<|start_header_id|> parameters', '<｜tool▁calls▁begin｜>', 'functools', '<tool_call> <function=', '']) {
+      const style = toolStyleOf(template, true);
+      assert.equal(style.written, hermes.written, template);
+      const { calls, text } = parse(style, [`I look.\n<tool_call>\n${json(oslo)}\n</tool_call>`]);
+      assert.deepEqual([calls, text], [[oslo], 'I look.'], template);
+    }
+    assert.equal(toolStyleOf('[TOOL_CALLS]', false).written, mistral.written);
+  });
+
   it('are looked for in the form of the model’s template', () => {
     assert.equal(toolStyleOf('… [TOOL_CALLS] …'), mistral);
     assert.equal(toolStyleOf('… <tool_call> …'), hermes);
