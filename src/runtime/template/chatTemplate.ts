@@ -30,6 +30,7 @@ const probe = {
   system: 'JANPROBESYSTEM',
   user: 'JANPROBEUSER',
   answer: 'JANPROBEANSWER',
+  thought: 'JANPROBETHOUGHT',
   later: 'JANPROBELATER',
   next: 'JANPROBENEXT',
   tool: 'jan_probe_tool',
@@ -105,6 +106,7 @@ export class ChatTemplate {
       repeatedRoles: await shows([probe.user, probe.next], [user, next]),
       tools: hasTools,
       thinking: source.includes('.thinking'),
+      pastReasoning: await shows([probe.thought, probe.next], [user, { ...answer, reasoning_content: probe.thought, thinking: probe.thought }, next]),
       toolTurns: hasTools && (await shows([probe.argument, probe.result], toolTurns, { tools })),
     };
     return new ChatTemplate(source, sandbox, variables, abilities, turns.includes(probe.answer) ? afterAnswer : '');

@@ -14,6 +14,8 @@ export interface TemplateAbilities {
   readonly tools: boolean;
   /** Takes what was thought as `thinking`. */
   readonly thinking: boolean;
+  /** Says what was thought also before the newest message of the user. */
+  readonly pastReasoning: boolean;
   /** Says calls and their results. */
   readonly toolTurns: boolean;
 }

@@ -79,7 +79,7 @@ describe('chat templates', function () {
 
   it('that have no system message, or want roles to take turns, get what they can say', async () => {
     const template = await open(strict);
-    assert.deepEqual(template.abilities, { system: false, laterSystem: false, repeatedRoles: false, tools: false, thinking: false, toolTurns: false });
+    assert.deepEqual(template.abilities, { system: false, laterSystem: false, repeatedRoles: false, tools: false, thinking: false, pastReasoning: false, toolTurns: false });
     const { text } = await template.render({ messages: [system('Be brief.'), user('One'), user('Two')] });
     assert.equal(text, '<s><start_of_turn>user\nBe brief.\n\nOne\n\nTwo<end_of_turn>\n<start_of_turn>model\n');
   });
@@ -120,7 +120,7 @@ describe('chat templates', function () {
 
   it('are given tools, calls and results', async () => {
     const template = await open(withTools);
-    assert.deepEqual(template.abilities, { system: true, laterSystem: true, repeatedRoles: true, tools: true, thinking: false, toolTurns: true });
+    assert.deepEqual(template.abilities, { system: true, laterSystem: true, repeatedRoles: true, tools: true, thinking: false, pastReasoning: false, toolTurns: true });
     const messages: WireMessage[] = [
       user('Weather?'),
       { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'get_weather', arguments: '{"city":"Oslo"}' }] },
