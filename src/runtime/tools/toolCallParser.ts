@@ -20,6 +20,8 @@ const callHead = /^\{\s*(?:"type"\s*:\s*"function"\s*,\s*)?"(?:name|function)"\s
 /** Of a name that a model makes up, in characters; a conversation that holds the call must be taken again. */
 const longestName = 200;
 const closers = ['</tool_call>', '<｜tool▁calls▁end｜>', '<｜tool▁call▁end｜>'];
+/** What calls are found by, besides the openers of their style. */
+export const callMarks = [...closers, '[ARGS]', '[CALL_ID]', '<｜tool▁sep｜>'];
 const xmlOpener = '<function=';
 const deepseekOpener = '<｜tool▁call▁begin｜>';
 const deepseekEnd = '<｜tool▁call▁end｜>';
