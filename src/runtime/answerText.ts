@@ -81,6 +81,7 @@ export class AnswerText<T> {
     this.#emitSplit(this.#reasoning?.end() ?? { text: '', reasoning: '' });
     const rest = this.options.tools?.parser.end();
     if (rest !== undefined) {
+      this.#hasToolCalls ||= rest.toolCalls.length > 0;
       this.options.onPiece(rest);
     }
   }

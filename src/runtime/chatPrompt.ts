@@ -51,13 +51,16 @@ export class ChatPromptBuilder {
     let kept: readonly WireMessage[] = messages;
     let prompt = await this.#tokenize(params);
     if (prompt.tokens.length > budget) {
-      const estimates: { role: 'system' | 'user' | 'assistant'; tokens: number }[] = [];
-      for (const { role, content } of messages) {
-        estimates.push({ role: role === 'tool' ? 'assistant' : role, tokens: (await tokenizeLong(this.model, content, false)).length + 8 });
+      const spoken: number[] = [];
+      for (const message of messages) {
+        spoken.push((await tokenizeLong(this.model, this.#wordsOf(message), false)).length + 8);
       }
-      const spoken = estimates.reduce((sum, { tokens }) => sum + tokens, 0);
+      const sum = spoken.reduce((all, tokens) => all + tokens, 0);
+      // A template may write less of a message than it holds.
+      const share = Math.min(1, prompt.tokens.length / sum);
+      const estimates = messages.map(({ role }, index) => ({ role: role === 'tool' ? ('assistant' as const) : role, tokens: spoken[index]! * share }));
       // Tools and what the template adds stay, whatever is dropped.
-      kept = keepNewestTurns(estimates, budget - Math.max(0, prompt.tokens.length - spoken)).map((index) => messages[index]!);
+      kept = keepNewestTurns(estimates, budget - Math.max(0, prompt.tokens.length - sum)).map((index) => messages[index]!);
       prompt = await this.#tokenize({ ...params, messages: [...kept] });
       // Estimates may be a little short: what is left over goes turn by turn.
       for (let next = dropOldestTurn(kept); prompt.tokens.length > budget && next.length < kept.length; next = dropOldestTurn(kept)) {
@@ -72,7 +75,7 @@ export class ChatPromptBuilder {
   }
 
   async #tokenize(params: ChatPromptParams): Promise<Omit<Prompt, 'droppedMessages'>> {
-    const { text, reasoningOpened, inAnswer } = await this.template.render(params, (words) => this.#asText(words));
+    const { text, reasoningOpened, inAnswer, ownToolWords } = await this.template.render(params, (words) => this.#asText(words));
     const tokens: Token[] = [];
     for (const [index, part] of text.split(cutMark).entries()) {
       for (const token of await tokenizeLong(this.model, part, true, index === 0 ? undefined : 'trimLeadingSpace')) {
@@ -85,8 +88,15 @@ export class ChatPromptBuilder {
       stopTokens: this.#stopTokens,
       stopTexts: this.#stopTexts,
       reasoning: { tags: this.template.reasoningTags, opened: reasoningOpened },
+      ownToolWords,
       ...(this.template.isHarmony ? { harmony: { inAnswer } } : {}),
     };
+  }
+
+  /** What of a message goes with it when it is dropped; what was thought in the last turn is only said there, and stays. */
+  #wordsOf({ content, reasoning = '', toolCalls = [] }: WireMessage): string {
+    const calls = toolCalls.map(({ name, arguments: args }) => `${name}\n${args}`);
+    return [...(this.template.abilities.pastReasoning ? [reasoning] : []), content, ...calls].join('\n');
   }
 
   /** A caller's text stays text: what looks like a special token in it is not made one. */

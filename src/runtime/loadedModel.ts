@@ -19,8 +19,7 @@ import { buildTextPrompt, detokenizeTokens, tokenizeText, vocabularySize } from 
 import type { ModelTemplates } from './template/modelTemplates';
 import type { Guesser } from './speculation';
 import { choiceOptions } from './tokenChoice';
-import { createDetokenizer } from './tokenPieces';
-import type { Detokenize } from './tokenText';
+import { detokenizersOf } from './tokenPieces';
 import { toolUseOf, type ToolUse } from './tools/toolUse';
 
 export interface AnswerListener {
@@ -47,9 +46,7 @@ export interface LoadedParts {
 }
 
 export class LoadedModel {
-  readonly #detokenize: Detokenize<Token>;
-  /** Special tokens too. */
-  readonly #detokenizeAll: Detokenize<Token>;
+  readonly #detokenizer: ReturnType<typeof detokenizersOf>;
   readonly #sampling: ResolvedSampling;
   readonly #slots: Slots;
   #ends: readonly Token[] | undefined;
@@ -62,8 +59,7 @@ export class LoadedModel {
     private readonly onChange: () => void,
   ) {
     const { model, context } = parts;
-    this.#detokenize = createDetokenizer(model);
-    this.#detokenizeAll = createDetokenizer(model, true);
+    this.#detokenizer = detokenizersOf(model);
     this.#sampling = defaultSampling(model.fileInfo.metadata);
     const perSlot = checkpointMemory / context.totalSequences;
     this.#slots = new Slots(
@@ -128,8 +124,8 @@ export class LoadedModel {
     return this.#counted(async () => {
       const started = performance.now();
       const builder = await this.templates.builderFor(params.chatTemplate);
-      const tools = toolUseOf(params, builder.template.source, this.parts.model);
       const prompt = await builder.build(params, this.contextLength, params.maxTokens);
+      const tools = toolUseOf(params, builder.template.source, prompt.ownToolWords);
       return this.#answer(prompt, params, listener, signal, started, tools);
     });
   }
@@ -191,7 +187,7 @@ export class LoadedModel {
     const harmony = harmonyOf(prompt, params, tools);
     const answer = generateAnswer({
       sequence,
-      detokenize: harmony !== undefined || tools?.special === true ? this.#detokenizeAll : this.#detokenize,
+      detokenize: this.#detokenizer(harmony === undefined ? [...reasoningMarks(prompt), ...(tools?.marks ?? [])] : undefined),
       contextLength: this.contextLength,
       batchSize: this.parts.context.batchSize,
       hasTiles: this.parts.model.gpuLayers === 0 && this.parts.context.flashAttention !== false,
@@ -242,6 +238,11 @@ export class LoadedModel {
     await this.parts.context.dispose();
     await this.parts.model.dispose();
   }
+}
+
+/** Some models have special tokens for them, which answers else don't say. */
+function reasoningMarks({ reasoning }: Prompt): readonly string[] {
+  return reasoning === undefined ? [] : [reasoning.tags.open, reasoning.tags.close];
 }
 
 /** Channels, except where a grammar holds the whole answer to calls in words. */

@@ -13,5 +13,7 @@ export interface Prompt {
   readonly reasoning?: { readonly tags: ReasoningTags; readonly opened: boolean };
   /** The answer is written in Harmony's channels. `inAnswer`: the prompt ends within an answer that is gone on with. */
   readonly harmony?: { readonly inAnswer: boolean } | undefined;
+  /** The prompt says how to call tools in our words, not in those of the template. */
+  readonly ownToolWords?: boolean;
   readonly droppedMessages: number;
 }

@@ -11,6 +11,8 @@ export type Rules = readonly (readonly (readonly Element[])[])[];
 export interface Grammar {
   readonly rules: Rules;
   readonly root: number;
+  /** Rules that are the rest of a repetition: whatever they say, the repetition's first rule says too. */
+  readonly rests: ReadonlySet<number>;
 }
 
 const maxNesting = 64;
@@ -34,6 +36,7 @@ class GbnfParser {
   readonly #rules: Element[][][] = [];
   readonly #names = new Map<string, number>();
   readonly #defined = new Set<number>();
+  readonly #rests = new Set<number>();
 
   constructor(private readonly source: string) {}
 
@@ -51,7 +54,7 @@ class GbnfParser {
     if (root === undefined) {
       throw grammarError('it has no rule named “root”');
     }
-    return { rules: this.#rules, root };
+    return { rules: this.#rules, root, rests: this.#rests };
   }
 
   #rule(): void {
@@ -182,6 +185,9 @@ class GbnfParser {
     for (let i = least; i < most; i++) {
       const id = this.#newRule();
       this.#rules[id] = [previous === undefined ? [...item] : [...item, { rule: previous }], []];
+      if (previous !== undefined) {
+        this.#rests.add(previous);
+      }
       previous = id;
     }
     if (previous !== undefined) {

@@ -1,5 +1,5 @@
 // From a JSON Schema to a GBNF grammar of the JSON texts that it allows. Covered: type, properties, required,
-// additionalProperties, items, prefixItems, min/maxItems, enum, const, anyOf, oneOf, allOf, $ref within the schema,
+// additionalProperties, patternProperties (of any name), items, prefixItems, min/maxItems, enum, const, anyOf, oneOf, allOf, $ref within the schema,
 // min/maxLength, format date, time, date-time, uuid. Properties come in the schema's order. Other keywords narrow what
 // is allowed further and are left to the caller. Source: json-schema.org, draft 2020-12.
 // Must not know: llama.cpp, requests.
@@ -13,6 +13,9 @@ const maxRules = 1500;
 const maxCharacters = 256 * 1024;
 const maxRepetitions = 1999;
 const maxChoices = 1000;
+
+/** Keywords that count here, besides `type`. */
+const keywords = ['$ref', 'const', 'enum', 'anyOf', 'oneOf', 'allOf', 'properties', 'required', 'additionalProperties', 'patternProperties', 'items', 'prefixItems', 'minItems', 'maxItems', 'minLength', 'maxLength', 'format'];
 
 const basics: Readonly<Record<string, string>> = {
   ws: '| " " | "\\n" [ \\t]{0,20}',
@@ -86,15 +89,12 @@ export class SchemaGrammar {
     }
     const alternatives = schema.anyOf ?? schema.oneOf;
     if (Array.isArray(alternatives)) {
-      const outer: Schema =
-        schema.properties === undefined && schema.required === undefined ? {} : { ...schema, anyOf: undefined, oneOf: undefined };
-      return this.#oneOf(
-        this.#choices(alternatives as unknown[], where).map((one) => this.visit(isRecord(one) ? this.#merged([outer, one]) : one, where, depth + 1)),
-      );
+      const outer = { ...schema, anyOf: undefined, oneOf: undefined };
+      return this.#oneOf(this.#choices(alternatives as unknown[], where).map((one) => this.visit(this.#all([outer, one]), where, depth + 1)));
     }
     if (Array.isArray(schema.allOf)) {
-      const { allOf, ...rest } = schema;
-      return this.visit(this.#merged([rest, ...(allOf as unknown[])]), where, depth + 1);
+      const { allOf, ...outer } = schema;
+      return this.visit(this.#all([outer, ...(allOf as unknown[])]), where, depth + 1);
     }
     if (Array.isArray(schema.type)) {
       return this.#oneOf(this.#choices(schema.type as unknown[], where).map((type) => this.#ofType({ ...schema, type }, where, depth)));
@@ -129,11 +129,12 @@ export class SchemaGrammar {
       throw grammarError(`“properties” of ${where} is no object`);
     }
     const required = new Set(Array.isArray(schema.required) ? schema.required : []);
-    const additional = schema.additionalProperties;
+    const additional = othersOf(schema);
     const names = Object.keys(properties);
     // A required property without a description may be anything.
     const missing = [...required].filter((name): name is string => typeof name === 'string' && !Object.hasOwn(properties, name));
     const all = [...names, ...missing];
+    this.#basic('ws');
     if (all.length === 0 && additional !== false) {
       if (additional === undefined || additional === true) {
         return this.#basic('object');
@@ -141,7 +142,6 @@ export class SchemaGrammar {
       const member = `${this.#basic('string')} ws ":" ws ${this.visit(additional, `the other properties of ${where}`, depth + 1)}`;
       return this.#rule(`"{" ws (${member} (ws "," ws ${member})*)? ws "}"`);
     }
-    this.#basic('ws');
     // rest: something was said before, so a comma comes first.
     let rest = '';
     if (isRecord(additional) || additional === true) {
@@ -221,14 +221,37 @@ export class SchemaGrammar {
     return found;
   }
 
+  /** One schema stays as it is, which a reference may be to: what it says is then said once, and may hold itself. */
+  #all(schemas: readonly unknown[]): unknown {
+    const says = (schema: unknown): boolean => !isRecord(schema) || keywords.some((key) => schema[key] !== undefined);
+    const saying = schemas.filter((one) => says(one) || (isRecord(one) && one.type !== undefined));
+    const [outer, one] = saying;
+    if (saying.length === 2 && isRecord(outer) && !says(outer) && this.#isOfType(one, outer.type)) {
+      return one;
+    }
+    return saying.length === 1 ? saying[0] : this.#merged(saying);
+  }
+
+  #isOfType(schema: unknown, type: unknown): boolean {
+    const resolved = this.#resolved(schema);
+    const own = isRecord(resolved) && resolved.type !== undefined ? [resolved.type].flat() : [];
+    const outer = [type].flat();
+    return own.length > 0 && own.every((one) => outer.includes(one) || (one === 'integer' && outer.includes('number')));
+  }
+
+  #resolved(schema: unknown): unknown {
+    let found = schema;
+    for (let hops = 0; isRecord(found) && typeof found.$ref === 'string' && hops < maxDepth; hops++) {
+      found = this.#resolve(found.$ref);
+    }
+    return found;
+  }
+
   /** Objects' properties put together; of other keywords the last one counts. */
   #merged(schemas: readonly unknown[]): Schema {
     let merged: Record<string, unknown> = {};
     for (const one of schemas) {
-      let schema = one;
-      for (let hops = 0; isRecord(schema) && typeof schema.$ref === 'string' && hops < maxDepth; hops++) {
-        schema = this.#resolve(schema.$ref);
-      }
+      const schema = this.#resolved(one);
       if (isRecord(schema)) {
         merged = {
           ...merged,
@@ -287,6 +310,15 @@ export class SchemaGrammar {
     }
     return [`root ::= ${root}`, ...[...this.#rules].map(([name, expression]) => `${name} ::= ${expression}`)].join('\n') + '\n';
   }
+}
+
+/** Of the properties without a name; which names fit a pattern is left to the caller. */
+function othersOf({ additionalProperties, patternProperties }: Schema): unknown {
+  const patterns = isRecord(patternProperties) ? Object.values(patternProperties).filter((schema) => schema !== false) : [];
+  if (patterns.length === 0 || additionalProperties === undefined || additionalProperties === true) {
+    return additionalProperties;
+  }
+  return { anyOf: additionalProperties === false ? patterns : [...patterns, additionalProperties] };
 }
 
 function repetition(least: number, most: number): string {

@@ -12,6 +12,9 @@ import type { ToolUse } from '../tools/toolUse';
 /** Grammars that are kept ready; callers tend to ask for the same form again. */
 const kept = 32;
 
+/** More time than other jobs have: each rule of a grammar is looked through, once for all answers. */
+const lookingThroughMs = 500;
+
 export interface AnswerGrammar {
   readonly state: LlamaGrammarEvaluationState;
   /** In force for the whole answer, or from the mark of a tool's call on. */
@@ -65,7 +68,7 @@ export class ResponseGrammars {
 
   async #checked(job: GrammarJob): Promise<string> {
     try {
-      return await this.sandbox.run(job);
+      return await this.sandbox.run(job, lookingThroughMs);
     } catch (error) {
       if (error instanceof SandboxFailure) {
         throw new JanError('invalid-argument', `The form of the answer can’t be held to: ${error.message}. Ask for a simpler one.`, {

@@ -1,11 +1,11 @@
 // A model's chat template: rendered in the sandbox under a deadline, probed once for what it can say.
 // Must not know: tokens, slots, the context's length.
 
-import { JanError } from '../../common/errors';
+import { isJanError, JanError } from '../../common/errors';
 import type { ChatPromptParams, WireMessage, WireTool } from '../../protocol/runtimeProtocol';
 import { defaultReasoningTags, type ReasoningTags } from '../reasoningSplitter';
 import { SandboxFailure, type Sandbox } from '../sandbox/sandbox';
-import { messagesFor, toolText, type TemplateAbilities } from './templateMessages';
+import { messagesFor, toolText, type TemplateAbilities, type TemplateMessage } from './templateMessages';
 
 export interface TemplateVariables {
   readonly bos_token: string;
@@ -20,6 +20,8 @@ export interface RenderedChat {
   readonly reasoningOpened: boolean;
   /** The prompt ends within an answer, which is gone on with. */
   readonly inAnswer: boolean;
+  /** How to call tools is said in our words, not in the template's. */
+  readonly ownToolWords: boolean;
 }
 
 /** Ends the text of an answer that is to be gone on with; a noncharacter, so that it is in no text. */
@@ -28,10 +30,12 @@ const probe = {
   system: 'JANPROBESYSTEM',
   user: 'JANPROBEUSER',
   answer: 'JANPROBEANSWER',
+  thought: 'JANPROBETHOUGHT',
   later: 'JANPROBELATER',
   next: 'JANPROBENEXT',
   tool: 'jan_probe_tool',
   argument: 'JANPROBEARGUMENT',
+  second: 'JANPROBESECOND',
   result: 'JANPROBERESULT',
 };
 
@@ -93,7 +97,13 @@ export class ChatTemplate {
     const turns = await rendered([user, answer, next]);
     const afterAnswer = turns.slice(turns.indexOf(probe.answer) + probe.answer.length, turns.indexOf(probe.next));
     const hasTools = await shows([probe.tool], [user], { tools });
-    const toolTurns = [user, { role: 'assistant', content: '', tool_calls: [call] }, { role: 'tool', name: probe.tool, tool_call_id: call.id, content: probe.result }];
+    const called = (...calls: readonly (typeof call)[]): unknown[] => [
+      user,
+      { role: 'assistant', content: '', tool_calls: calls },
+      ...calls.map(({ id }) => ({ role: 'tool', name: probe.tool, tool_call_id: id, content: probe.result })),
+    ];
+    const hasToolTurns = hasTools && (await shows([probe.argument, probe.result], called(call), { tools }));
+    const second = { id: 'ghijkl456', type: 'function', function: { name: probe.tool, arguments: { x: probe.second } } };
     const system = { role: 'system', content: probe.system };
     const hasSystem = await shows([probe.system, probe.user], [system, user]);
     const later = [system, user, answer, { role: 'system', content: probe.later }, next];
@@ -103,7 +113,10 @@ export class ChatTemplate {
       repeatedRoles: await shows([probe.user, probe.next], [user, next]),
       tools: hasTools,
       thinking: source.includes('.thinking'),
-      toolTurns: hasTools && (await shows([probe.argument, probe.result], toolTurns, { tools })),
+      pastReasoning: await shows([probe.thought, probe.next], [user, { ...answer, reasoning_content: probe.thought, thinking: probe.thought }, next]),
+      toolTurns: hasToolTurns,
+      parallelCalls: hasToolTurns && (await shows([probe.argument, probe.second, probe.result], called(call, second), { tools })),
+      anyCallIds: hasToolTurns && (await shows([probe.argument, probe.result], called({ ...call, id: `call_${'0123456789abcdef'.repeat(2)}` }), { tools })),
     };
     return new ChatTemplate(source, sandbox, variables, abilities, turns.includes(probe.answer) ? afterAnswer : '');
   }
@@ -118,20 +131,45 @@ export class ChatTemplate {
   }
 
   /**
+   * What a template can say of calls and tools is probed with plain ones; where it refuses others, the values that such
+   * templates stumble over go, and then all of it is said in our words: else the conversation could not be gone on with.
    * @param mark is applied to every text that comes from a caller
    * @throws JanError `invalid-argument` when the template refuses the conversation, `model-invalid` when it has no end
    */
   async render(params: ChatPromptParams, mark: (text: string) => string = (text) => text): Promise<RenderedChat> {
+    const hasTools = this.abilities.tools && ((params.toolChoice !== 'none' && (params.tools ?? []).length > 0) || params.messages.some(({ role, toolCalls = [] }) => role === 'tool' || toolCalls.length > 0));
+    const plain = { ...this.abilities, tools: false, toolTurns: false };
+    let refusal: unknown;
+    for (const way of hasTools ? [{ abilities: this.abilities }, { abilities: this.abilities, withoutNulls: true }, { abilities: plain }] : [{ abilities: this.abilities }]) {
+      try {
+        return await this.#renderBy(way, params, mark);
+      } catch (error) {
+        if (!isJanError(error, 'invalid-argument')) {
+          throw error;
+        }
+        refusal ??= error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #renderBy(
+    { abilities, withoutNulls = false }: { readonly abilities: TemplateAbilities; readonly withoutNulls?: boolean },
+    params: ChatPromptParams,
+    mark: (text: string) => string,
+  ): Promise<RenderedChat> {
     const tools = params.toolChoice === 'none' ? [] : (params.tools ?? []);
     const last = params.messages.at(-1)!;
     const goesOn = last.role === 'assistant' && (last.toolCalls ?? []).length === 0;
     const messages: readonly WireMessage[] = goesOn ? [...params.messages.slice(0, -1), { ...last, content: last.content + endMark }] : params.messages;
-    const toolVariables = tools.length > 0 && this.abilities.tools ? (marked(tools.map(toolVariable), mark) as readonly unknown[]) : undefined;
+    const said = messagesFor(messages, abilities, abilities.tools ? undefined : toolText(tools));
+    const described = tools.map(toolVariable);
+    const toolVariables = tools.length > 0 && abilities.tools ? (marked(withoutNulls ? withoutNullMembers(described) : described, mark) as readonly unknown[]) : undefined;
     const variables = {
       ...today(),
       ...(params.templateVariables === undefined ? {} : (marked(params.templateVariables, mark) as object)),
       ...this.variables,
-      messages: marked(messagesFor(messages, this.abilities, this.abilities.tools ? undefined : toolText(tools)), mark),
+      messages: marked(withoutNulls ? said.map(nullsAsText) : said, mark),
       ...(toolVariables === undefined ? {} : { tools: toolVariables }),
       ...functionsText(this.source, toolVariables),
       add_generation_prompt: !goesOn && params.templateVariables?.['add_generation_prompt'] !== false,
@@ -144,7 +182,8 @@ export class ChatTemplate {
       // The template did not take the answer's text as it is: it is answered anew.
       text = await this.#run({ ...variables, add_generation_prompt: true }, params.messages);
     }
-    return { text, inAnswer: end >= 0, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
+    const ownToolWords = tools.length > 0 && !abilities.tools;
+    return { text, inAnswer: end >= 0, ownToolWords, reasoningOpened: end < 0 && text.trimEnd().endsWith(this.reasoningTags.open) };
   }
 
   async #run(variables: Readonly<Record<string, unknown>>, messages: readonly WireMessage[]): Promise<string> {
@@ -185,7 +224,26 @@ function toolVariable({ name, description, parameters }: WireTool): Readonly<Rec
   return { type: 'function', function: { name, description: description ?? '', parameters: parameters ?? { type: 'object', properties: {} } } };
 }
 
-/** Every text within, changed; keys stay. */
+/** As templates that write arguments one by one would write it. */
+function nullsAsText(message: TemplateMessage): TemplateMessage {
+  const calls = message.tool_calls?.map((call) => {
+    const named = Object.entries(call.function.arguments as object).map(([key, value]: [string, unknown]) => [key, value ?? 'null']);
+    return { ...call, function: { ...call.function, arguments: Object.fromEntries(named) as object } };
+  });
+  return calls === undefined ? message : { ...message, tool_calls: calls };
+}
+
+/** `"default": null` and its like. */
+function withoutNullMembers(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(withoutNullMembers);
+  }
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).flatMap(([key, item]: [string, unknown]) => (item === null ? [] : [[key, withoutNullMembers(item)]])))
+    : value;
+}
+
+/** Every text within, changed. Keys too: those of a tool's parameters and of arguments are a caller's. */
 function marked(value: unknown, mark: (text: string) => string): unknown {
   if (typeof value === 'string') {
     return mark(value);
@@ -194,6 +252,6 @@ function marked(value: unknown, mark: (text: string) => string): unknown {
     return value.map((item) => marked(item, mark));
   }
   return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item, mark)]))
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [mark(key), marked(item, mark)]))
     : value;
 }

@@ -1,6 +1,7 @@
 // A conversation in the form that chat templates take, for what a template can't say put into words that it can. Pure.
 // Must not know: how templates are rendered.
 
+import { createHash } from 'node:crypto';
 import type { WireMessage, WireTool } from '../../protocol/runtimeProtocol';
 
 export interface TemplateAbilities {
@@ -14,8 +15,14 @@ export interface TemplateAbilities {
   readonly tools: boolean;
   /** Takes what was thought as `thinking`. */
   readonly thinking: boolean;
+  /** Says what was thought also before the newest message of the user. */
+  readonly pastReasoning: boolean;
   /** Says calls and their results. */
   readonly toolTurns: boolean;
+  /** Several calls in one message. */
+  readonly parallelCalls: boolean;
+  /** Calls may have ids of any form, not only Mistral's of nine letters and digits. */
+  readonly anyCallIds: boolean;
 }
 
 /** As Hugging Face's `apply_chat_template` documents them. */
@@ -32,7 +39,10 @@ export interface TemplateMessage {
 /** @param instructions are added to the system message */
 export function messagesFor(messages: readonly WireMessage[], abilities: TemplateAbilities, instructions?: string): TemplateMessage[] {
   const names = new Map(messages.flatMap(({ toolCalls }) => (toolCalls ?? []).map(({ id, name }) => [id, name])));
-  const said = afterResults(messages).map((message) => (abilities.toolTurns ? withTools(message, names, abilities.thinking) : withoutTools(message, names)));
+  const ordered = afterResults(messages);
+  const said = abilities.toolTurns
+    ? (abilities.parallelCalls ? ordered : oneCallEach(ordered)).map((message) => withTools(message, names, abilities))
+    : ordered.map((message) => withoutTools(message, names));
   let all = systemPlaced(said, abilities.laterSystem);
   if (instructions !== undefined && instructions !== '') {
     const first = all[0];
@@ -44,18 +54,46 @@ export function messagesFor(messages: readonly WireMessage[], abilities: Templat
   return abilities.repeatedRoles ? all : joined(all);
 }
 
-function withTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>, thinking: boolean): TemplateMessage {
+function withTools({ role, content, reasoning, toolCalls, toolCallId }: WireMessage, names: ReadonlyMap<string, string>, { thinking, anyCallIds }: TemplateAbilities): TemplateMessage {
   const name = role === 'tool' && toolCallId !== undefined ? names.get(toolCallId) : undefined;
+  const idOf = anyCallIds ? (id: string): string => id : nineCharacters;
   return {
     role,
     content,
     ...(reasoning === undefined ? {} : { reasoning_content: reasoning, ...(thinking ? { thinking: reasoning } : {}) }),
     ...(toolCalls === undefined || toolCalls.length === 0
       ? {}
-      : { tool_calls: toolCalls.map((call) => ({ id: call.id, type: 'function' as const, function: { name: call.name, arguments: parsed(call.arguments) } })) }),
-    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+      : { tool_calls: toolCalls.map((call) => ({ id: idOf(call.id), type: 'function' as const, function: { name: call.name, arguments: parsed(call.arguments) } })) }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: idOf(toolCallId) }),
     ...(name === undefined ? {} : { name }),
   };
+}
+
+/** The same for the same id, so that calls and results find each other and the prompt stays as it was. */
+function nineCharacters(id: string): string {
+  return /^[a-zA-Z0-9]{9}$/.test(id) ? id : createHash('sha256').update(id).digest('base64').replace(/[^a-zA-Z0-9]/g, '').slice(0, 9);
+}
+
+/** Calls made at once become one after the other, each followed by its result. */
+function oneCallEach(messages: readonly WireMessage[]): readonly WireMessage[] {
+  const all: WireMessage[] = [];
+  for (let at = 0; at < messages.length; ) {
+    const message = messages[at++]!;
+    const calls = message.toolCalls ?? [];
+    if (calls.length < 2) {
+      all.push(message);
+      continue;
+    }
+    const end = messages.findIndex(({ role }, index) => index >= at && role !== 'tool');
+    const results = messages.slice(at, end < 0 ? undefined : end);
+    at += results.length;
+    for (const [index, call] of calls.entries()) {
+      all.push(index === 0 ? { ...message, toolCalls: [call] } : { role: 'assistant', content: '', toolCalls: [call] });
+      all.push(...results.filter(({ toolCallId }) => toolCallId === call.id));
+    }
+    all.push(...results.filter(({ toolCallId }) => !calls.some(({ id }) => id === toolCallId)));
+  }
+  return all;
 }
 
 /** Calls and results in the words of {@link toolText}. */

@@ -6,6 +6,7 @@ import type { AnswerPiece, WireTool } from '../../protocol/runtimeProtocol';
 import { longestSuffixThatStarts } from '../stopDetector';
 import { JsonScanner } from './jsonScanner';
 import type { ToolStyle } from './toolStyle';
+import { jsonOrText, mayBecomeXmlCall, readXmlCall, typedValue, type XmlCall } from './xmlCall';
 
 export type ToolCallDeltas = NonNullable<AnswerPiece['toolCalls']>;
 
@@ -19,9 +20,17 @@ const callHead = /^\{\s*(?:"type"\s*:\s*"function"\s*,\s*)?"(?:name|function)"\s
 /** Of a name that a model makes up, in characters; a conversation that holds the call must be taken again. */
 const longestName = 200;
 const closers = ['</tool_call>', '<｜tool▁calls▁end｜>', '<｜tool▁call▁end｜>'];
-const xmlEnd = '</function>';
+/** What calls are found by, besides the openers of their style. */
+export const callMarks = [...closers, '[ARGS]', '[CALL_ID]', '<｜tool▁sep｜>'];
+const xmlOpener = '<function=';
 const deepseekOpener = '<｜tool▁call▁begin｜>';
 const deepseekEnd = '<｜tool▁call▁end｜>';
+
+interface Block {
+  readonly kind: 'xml' | 'deepseek';
+  readonly opener: string;
+  readonly space?: string;
+}
 
 type State =
   | { readonly kind: 'text' }
@@ -30,7 +39,8 @@ type State =
   | { readonly kind: 'json'; readonly opener: string; readonly scanner: JsonScanner; raw: string; argumentsAt?: number; sent: number; argumentsEnd?: number }
   /** `name[ARGS]{…}`: the arguments alone. */
   | { readonly kind: 'arguments'; readonly scanner: JsonScanner }
-  | { readonly kind: 'block'; readonly opener: string; readonly end: string; raw: string };
+  /** A call that is given when it is whole. `space` comes before what turns out to be none. */
+  | Block;
 
 export class ToolCallParser {
   #state: State = { kind: 'text' };
@@ -77,8 +87,8 @@ export class ToolCallParser {
     const state = this.#state;
     if (state.kind === 'json' && state.argumentsAt === undefined) {
       out.text = this.#openerText(state.opener) + state.raw;
-    } else if (state.kind === 'block') {
-      this.#finishBlock(state, out);
+    } else if (state.kind === 'xml' || state.kind === 'deepseek') {
+      this.#endBlock(state, out);
     } else if (state.kind === 'text') {
       out.text = this.#held;
     }
@@ -98,8 +108,10 @@ export class ToolCallParser {
         return this.#json(rest, this.#state, out);
       case 'arguments':
         return this.#arguments(rest, this.#state.scanner, out);
-      case 'block':
-        return this.#block(rest, this.#state, out);
+      case 'xml':
+        return this.#xml(rest, this.#state, out);
+      case 'deepseek':
+        return this.#deepseek(rest, this.#state, out);
     }
   }
 
@@ -118,9 +130,10 @@ export class ToolCallParser {
     const found = openers.map((opener) => [rest.indexOf(opener), opener] as const).filter(([at]) => at >= 0).sort(([a], [b]) => a - b)[0];
     if (found !== undefined) {
       const [at, opener] = found;
-      this.#say(rest.slice(0, at).trimEnd(), out);
-      this.#state = { kind: 'calls', opener };
-      return rest.slice(at + opener.length);
+      const said = rest.slice(0, at).trimEnd();
+      this.#say(said, out);
+      this.#state = opener === xmlOpener ? { kind: 'xml', opener: '', space: rest.slice(said.length, at) } : { kind: 'calls', opener };
+      return rest.slice(opener === xmlOpener ? at : at + opener.length);
     }
     const keep = longestSuffixThatStarts(rest, openers);
     const certain = rest.slice(0, rest.length - keep);
@@ -136,17 +149,17 @@ export class ToolCallParser {
     if (trimmed === '') {
       return rest;
     }
-    const marks = [...this.style.openers, ...closers, '[ARGS]', '<function='];
+    const marks = [...this.style.openers, ...closers, '[ARGS]', xmlOpener];
+    if (trimmed.startsWith(xmlOpener)) {
+      this.#state = { kind: 'xml', opener };
+      return trimmed;
+    }
     const mark = [...this.style.openers, ...closers].find((one) => trimmed.startsWith(one));
     if (mark !== undefined) {
       if (mark === deepseekOpener) {
-        this.#state = { kind: 'block', opener: mark, end: deepseekEnd, raw: '' };
+        this.#state = { kind: 'deepseek', opener: mark };
       }
       return trimmed.slice(mark.length);
-    }
-    if (trimmed.startsWith('<function=')) {
-      this.#state = { kind: 'block', opener, end: xmlEnd, raw: '' };
-      return trimmed;
     }
     if (trimmed.startsWith('{')) {
       this.#state = { kind: 'json', opener, scanner: new JsonScanner(), raw: '', sent: 0 };
@@ -224,25 +237,45 @@ export class ToolCallParser {
     return rest.slice(used);
   }
 
-  #block(rest: string, state: State & { kind: 'block' }, out: { text: string; toolCalls: ToolCallDeltas }): string {
-    const end = rest.indexOf(state.end);
+  #xml(rest: string, block: Block, out: { text: string; toolCalls: ToolCallDeltas }): string {
+    const call = readXmlCall(rest, false);
+    if (call === undefined) {
+      if (mayBecomeXmlCall(rest)) {
+        return rest;
+      }
+      this.#state = { kind: 'text' };
+      this.#say(this.#openerText(block.opener) + (block.space ?? '') + xmlOpener, out);
+      return rest.slice(xmlOpener.length);
+    }
+    this.#addOrSay(this.#xmlCall(rest, call), block, rest.slice(0, call.length), out);
+    return rest.slice(call.length);
+  }
+
+  #deepseek(rest: string, block: Block, out: { text: string; toolCalls: ToolCallDeltas }): string {
+    const end = rest.indexOf(deepseekEnd);
     if (end < 0) {
       return rest;
     }
-    state.raw = rest.slice(0, end);
-    this.#finishBlock(state, out);
-    this.#state = { kind: 'calls', opener: state.opener };
-    return rest.slice(end + state.end.length);
+    this.#addOrSay(deepseekCall(rest.slice(0, end)), block, rest.slice(0, end), out);
+    return rest.slice(end + deepseekEnd.length);
   }
 
-  #finishBlock(state: State & { kind: 'block' }, out: { text: string; toolCalls: ToolCallDeltas }): void {
-    const raw = state.raw === '' ? this.#held : state.raw;
-    const call = state.end === xmlEnd ? this.#xmlCall(raw) : deepseekCall(raw);
+  /** A call that was cut is none: what is missing would be missing in what it does. */
+  #endBlock(block: Block, out: { text: string; toolCalls: ToolCallDeltas }): void {
+    const raw = this.#held;
+    const xml = block.kind === 'xml' ? readXmlCall(raw, true) : undefined;
+    const other = block.kind === 'deepseek' ? deepseekCall(raw) : undefined;
+    const call = xml === undefined ? other : this.#xmlCall(raw, xml);
+    this.#addOrSay(typeof jsonOrText(call?.arguments ?? '') === 'object' ? call : undefined, block, raw, out);
+  }
+
+  #addOrSay(call: { readonly name: string; readonly arguments: string } | undefined, { opener, space = '' }: Block, raw: string, out: { text: string; toolCalls: ToolCallDeltas }): void {
     if (call === undefined) {
-      this.#say(this.#openerText(state.opener) + raw, out);
+      this.#say(this.#openerText(opener) + space + raw, out);
     } else {
       this.#add(call, out);
     }
+    this.#state = { kind: 'calls', opener };
   }
 
   /** An object whose keys come in another order, or that is no call. */
@@ -278,18 +311,14 @@ export class ToolCallParser {
     }
   }
 
-  /** Qwen's coder: `<function=name><parameter=key>value</parameter>…`; values have the types of the tool's schema. */
-  #xmlCall(raw: string): { name: string; arguments: string } | undefined {
+  /** Values have the types of the tool's schema. */
+  #xmlCall(raw: string, { values }: XmlCall): { name: string; arguments: string } | undefined {
     const name = /<function=([^>\s]{1,128})>/.exec(raw)?.[1];
     if (name === undefined) {
       return undefined;
     }
-    const properties = this.tools.find((tool) => tool.name === name)?.parameters?.properties as Record<string, { type?: unknown }> | undefined;
-    const values = [...raw.matchAll(/<parameter=([^>\s]{1,200})>\n?([\s\S]*?)\n?<\/parameter>/g)].map(([, key, value]) => [
-      key!,
-      properties?.[key!]?.type === 'string' ? value! : jsonOrText(value!),
-    ]);
-    return { name, arguments: JSON.stringify(Object.fromEntries(values)) };
+    const properties = this.tools.find((tool) => tool.name === name)?.parameters?.properties as Record<string, unknown> | undefined;
+    return { name, arguments: JSON.stringify(Object.fromEntries(values.map(([key, text]) => [key, typedValue(text, properties?.[key])]))) };
   }
 }
 
@@ -316,14 +345,6 @@ function callOf(raw: string): { name: string; arguments: string } | undefined {
 function nameOf(json: string): string | undefined {
   const name = jsonOrText(json);
   return typeof name === 'string' && name !== '' ? name.slice(0, longestName) : undefined;
-}
-
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }
 
 /** Nine letters and digits: what Mistral's templates insist on, and nobody else minds. */

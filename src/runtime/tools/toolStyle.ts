@@ -3,7 +3,7 @@
 
 export interface ToolStyle {
   readonly id: 'hermes' | 'mistral' | 'llama' | 'deepseek' | 'functools';
-  /** What begins a call, or a list of calls, within a text. */
+  /** What begins a call, or a list of calls, within a text; ours too, which any model may have been told of. */
   readonly openers: readonly string[];
   /** May an answer be a call without any mark? */
   readonly bare: boolean;
@@ -13,7 +13,7 @@ export interface ToolStyle {
 
 const plain = { before: '', open: '', argumentsKey: 'arguments', close: '', between: '', after: '' };
 
-/** Hermes, Qwen 2.5 and 3 (also its coder's XML within the mark), SmolLM, and models without a form of their own. */
+/** Hermes, Qwen 2.5 and 3, SmolLM, and models without a form of their own. */
 export const hermes: ToolStyle = {
   id: 'hermes',
   openers: ['<tool_call>'],
@@ -21,10 +21,13 @@ export const hermes: ToolStyle = {
   written: { ...plain, open: '<tool_call>\n', close: '\n</tool_call>', between: '\n' },
 };
 
+/** Qwen's coder and Qwen 3.5: XML within the mark, which they leave out at times. */
+export const coder: ToolStyle = { ...hermes, openers: ['<tool_call>', '<function='] };
+
 /** Mistral: `[TOOL_CALLS][{…}]`, later `[TOOL_CALLS]name[ARGS]{…}`. */
 export const mistral: ToolStyle = {
   id: 'mistral',
-  openers: ['[TOOL_CALLS]'],
+  openers: ['[TOOL_CALLS]', '<tool_call>'],
   bare: true,
   written: { ...plain, before: '[TOOL_CALLS][', between: ', ', after: ']' },
 };
@@ -32,7 +35,7 @@ export const mistral: ToolStyle = {
 /** Llama 3.1 and later: the answer is the call, with `parameters`. */
 export const llama: ToolStyle = {
   id: 'llama',
-  openers: ['<|python_tag|>'],
+  openers: ['<|python_tag|>', '<tool_call>'],
   bare: true,
   written: { ...plain, argumentsKey: 'parameters', between: '; ' },
 };
@@ -40,7 +43,7 @@ export const llama: ToolStyle = {
 /** DeepSeek V3 and R1. */
 export const deepseek: ToolStyle = {
   id: 'deepseek',
-  openers: ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>'],
+  openers: ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<tool_call>'],
   bare: true,
   written: hermes.written,
 };
@@ -53,7 +56,14 @@ export const functools: ToolStyle = {
   written: { ...plain, before: 'functools[', between: ', ', after: ']' },
 };
 
-export function toolStyleOf(template: string): ToolStyle {
+/** @param ownWords the model was told in our words how to call, not in those of its template */
+export function toolStyleOf(template: string, ownWords = false): ToolStyle {
+  const style = styleOf(template);
+  // A model may still call in the form that it was taught.
+  return ownWords ? { ...style, written: hermes.written } : style;
+}
+
+function styleOf(template: string): ToolStyle {
   if (template.includes('[TOOL_CALLS]')) {
     return mistral;
   }
@@ -61,7 +71,7 @@ export function toolStyleOf(template: string): ToolStyle {
     return deepseek;
   }
   if (template.includes('<tool_call>')) {
-    return hermes;
+    return template.includes('<function=') ? coder : hermes;
   }
   if (template.includes('<|python_tag|>') || (template.includes('<|start_header_id|>') && template.includes('parameters'))) {
     return llama;

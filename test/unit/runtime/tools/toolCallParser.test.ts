@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
 import { ToolCallParser } from '../../../../src/runtime/tools/toolCallParser';
-import { deepseek, functools, hermes, llama, mistral, toolStyleOf, type ToolStyle } from '../../../../src/runtime/tools/toolStyle';
+import { coder, deepseek, functools, hermes, llama, mistral, toolStyleOf, type ToolStyle } from '../../../../src/runtime/tools/toolStyle';
 
 const tools = [
   { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } } },
   { name: 'get_time' },
+  {
+    name: 'write',
+    parameters: {
+      type: 'object',
+      properties: {
+        path: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+        mode: { type: ['string', 'null'] },
+        kind: { enum: ['1', '2'] },
+        lines: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+        text: { type: 'string' },
+        count: { type: 'integer' },
+      },
+    },
+  },
 ];
 
 interface Call {
@@ -34,6 +48,10 @@ const oslo = { name: 'get_weather', arguments: { city: 'Oslo "}{' } };
 const time = { name: 'get_time', arguments: {} };
 /** As long as Anthropic allows. */
 const long = { name: 'mcp__'.padEnd(128, 'x'), arguments: {} };
+/** As Qwen's coder writes it. */
+const xml = (name: string, values: Record<string, string>): string =>
+  `<function=${name}>\n${Object.entries(values).map(([key, value]) => `<parameter=${key}>\n${value}\n</parameter>\n`).join('')}</function>`;
+const endless = 'a </function> b\n</parameter>\nc </parameter></function> d';
 const json = (call: Call, key = 'arguments'): string => `{"name": ${JSON.stringify(call.name)}, ${JSON.stringify(key)}: ${JSON.stringify(call.arguments)}}`;
 
 /** In the forms that the families' model cards show. */
@@ -52,6 +70,13 @@ const recorded: [string, ToolStyle, string, string, Call[]][] = [
     '',
     [{ name: 'get_weather', arguments: { city: '42', days: 3 } }],
   ],
+  ['Qwen coder, what looks like an end', coder, `<tool_call>\n${xml('write', { text: endless, count: '3' })}\n</tool_call>`, '', [{ name: 'write', arguments: { text: endless, count: 3 } }]],
+  ['Qwen coder, an optional text', coder, `<tool_call>\n${xml('write', { path: '644', mode: '0', kind: '1', lines: '["a"]' })}\n</tool_call>`, '', [{ name: 'write', arguments: { path: '644', mode: '0', kind: '1', lines: ['a'] } }]],
+  ['Qwen coder, null', coder, `<tool_call>\n${xml('write', { path: 'null', mode: 'null', text: 'null', lines: 'null' })}\n</tool_call>`, '', [{ name: 'write', arguments: { path: null, mode: null, text: 'null', lines: 'null' } }]],
+  ['Qwen coder, without a mark', coder, `I write.\n\n${xml('write', { text: endless })}\n</tool_call>`, 'I write.', [{ name: 'write', arguments: { text: endless } }]],
+  ['Qwen coder, without any end', coder, `${xml('write', { text: endless })}\n`, '', [{ name: 'write', arguments: { text: endless } }]],
+  ['Qwen coder, two', coder, `<tool_call>\n${xml('write', { text: endless })}\n</tool_call>\n<tool_call>${xml('get_time', {})}</tool_call>`, '', [{ name: 'write', arguments: { text: endless } }, time]],
+  ['Qwen coder, text about calls', coder, 'Write <function=name> and then 1 <function=2', 'Write <function=name> and then 1 <function=2', []],
   ['Mistral', mistral, `[TOOL_CALLS][${json(oslo)}, ${json(time)}]`, '', [oslo, time]],
   ['Mistral, ids first', mistral, `[TOOL_CALLS] [{"name": "get_time", "arguments": {}, "id": "abc123def"}]`, '', [time]],
   ['Mistral, later', mistral, `[TOOL_CALLS]get_weather[ARGS]${JSON.stringify(oslo.arguments)}[TOOL_CALLS]get_time[ARGS]{}`, '', [oslo, time]],
@@ -86,6 +111,18 @@ describe('calls of tools in a text', () => {
     });
   }
 
+  it('are not given without what was cut off', () => {
+    const whole = `<tool_call>\n${xml('write', { path: 'a', text: 'one\ntwo' })}`;
+    for (let cut = whole.indexOf('<function='); cut < whole.length; cut++) {
+      const { calls, text } = parse(coder, [whole.slice(0, cut)]);
+      assert.deepEqual(calls, [], `cut at ${cut}`);
+      assert.ok(cut < whole.indexOf('e>') || text.startsWith('<tool_call>'), text);
+    }
+    const form = `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{"city": "Oslo"`;
+    assert.deepEqual(parse(deepseek, [form]).calls, []);
+    assert.deepEqual(parse(deepseek, [`${form}}`]).calls, [{ name: 'get_weather', arguments: { city: 'Oslo' } }]);
+  });
+
   it('come in pieces: the name first, arguments as they are written', () => {
     const parser = new ToolCallParser(hermes, tools);
     assert.deepEqual(parser.push('<tool_call>{"name": "get_weather", "argu').toolCalls, []);
@@ -108,9 +145,20 @@ describe('calls of tools in a text', () => {
     assert.equal(parser.isAtOpener, false);
   });
 
+  it('are found in the form that the model was told of, whatever its template', () => {
+    for (const template of ['[TOOL_CALLS]', '<tool_call>', '<|start_header_id|> parameters', '<｜tool▁calls▁begin｜>', 'functools', '<tool_call> <function=', '']) {
+      const style = toolStyleOf(template, true);
+      assert.equal(style.written, hermes.written, template);
+      const { calls, text } = parse(style, [`I look.\n<tool_call>\n${json(oslo)}\n</tool_call>`]);
+      assert.deepEqual([calls, text], [[oslo], 'I look.'], template);
+    }
+    assert.equal(toolStyleOf('[TOOL_CALLS]', false).written, mistral.written);
+  });
+
   it('are looked for in the form of the model’s template', () => {
     assert.equal(toolStyleOf('… [TOOL_CALLS] …'), mistral);
     assert.equal(toolStyleOf('… <tool_call> …'), hermes);
+    assert.equal(toolStyleOf('… <tool_call> <function= …'), coder);
     assert.equal(toolStyleOf('<|start_header_id|> … "parameters" …'), llama);
     assert.equal(toolStyleOf('<｜tool▁calls▁begin｜>'), deepseek);
     assert.equal(toolStyleOf('functools'), functools);
