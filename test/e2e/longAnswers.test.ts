@@ -126,7 +126,7 @@ describe('long answers, end to end', function () {
     const error = chat.answers.first().locator('.error');
     await error.waitFor();
     assert.equal(await error.getAttribute('data-code'), 'engine-crashed');
-    assert.match(await error.innerText(), /killed|SIGKILL/i);
+    assert.match((await error.textContent())!, /killed|SIGKILL/i);
     const kept = await chat.textOf(0);
     assert.ok(kept.startsWith(partial.slice(0, 30)), `"${kept}" begins with "${partial}"`);
     await chat.send('And again');
@@ -150,11 +150,11 @@ describe('long answers, end to end', function () {
       }
       await workbench.kill(workbench.runtimePids()[0]!, 'SIGSEGV');
       await errorOf(turn).waitFor();
-      assert.match(await errorOf(turn).innerText(), /crashed in native code \(SIGSEGV\)/);
+      assert.match((await errorOf(turn).textContent())!, /crashed in native code \(SIGSEGV\)/);
     }
     assert.ok(turn === 1 || turn === 2, `refused after ${turn} ends`);
     assert.equal(await errorOf(turn).getAttribute('data-code'), 'model-crashed');
-    assert.match(await errorOf(turn).innerText(), /is not loaded: the engine crashed in native code \(SIGSEGV\).*Try it anyway, choose other settings/s);
+    assert.match((await errorOf(turn).textContent())!, /is not loaded: the engine crashed in native code \(SIGSEGV\).*Try it anyway, choose other settings/s);
     await chat.answers.nth(turn).getByRole('button', { name: 'Try Anyway' }).click();
     await chat.begun(turn, 20);
     await chat.input.press('Escape');

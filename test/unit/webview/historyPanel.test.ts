@@ -71,7 +71,8 @@ describe('The page: the list of conversations', function () {
     await show(state([], { search: { revision: asked.revision, hits, total: 2, hasMore: false } }));
     await page.waitForSelector('.hit mark');
     assert.deepEqual(await page.locator('.hit').first().locator('mark').allTextContents(), ['café']);
-    assert.match(await page.locator('.hit').nth(1).innerText(), /<img src=x onerror=isHacked=1> A café, 東京/);
+    // Not innerText, which is empty before the first frame has shown that it is in sight (content-visibility).
+    assert.match((await page.locator('.hit').nth(1).textContent())!, /<img src=x onerror=isHacked=1> A café, 東京/);
     assert.equal(await page.locator('.hit img').count(), 0);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
@@ -158,7 +159,7 @@ describe('The page: the list of conversations', function () {
       const box = document.querySelector('.is-found')?.getBoundingClientRect();
       return box !== undefined && box.top >= 0 && box.bottom <= window.innerHeight;
     });
-    assert.match(await page.innerText('.is-found'), /Paragraph 7\./);
+    assert.match((await page.textContent('.is-found'))!, /Paragraph 7\./);
     await page.waitForFunction(() => document.activeElement?.localName === 'article');
   });
 });
