@@ -148,8 +148,7 @@ export class Composer extends LitElement {
     const locale = language === '' ? undefined : language;
     const number = (value: number): string => new Intl.NumberFormat(locale).format(value);
     if (this.text.length > maxTextLength) {
-      const wide = `${formatCount(this.text.length, language)} / ${formatCount(maxTextLength, language)}`;
-      return tokenCount(fill(strings().textTooLong, number(maxTextLength)), wide, wide, 'warning');
+      return tokenCount(fill(strings().textTooLong, number(maxTextLength)), `> ${formatCount(maxTextLength, language)}`, undefined, 'warning');
     }
     if (this.tokens === null) {
       return nothing;
