@@ -74,7 +74,7 @@ async function prepare(options: OpenModelOptions, model: LlamaModel): Promise<Lo
     entry.stall.step();
     library.adaptThreads();
   });
-  const context = await createContext(options, model, batching);
+  const context = settleDraws(await createContext(options, model, batching));
   const draft = await openDraft(options, model, context);
   return new LoadedModel(
     { module: library.module, model, context, batching, draft, grammars: options.grammars, templates: await templates, states: options.states },
@@ -100,13 +100,13 @@ async function createContext({ library, entry, need, log }: OpenModelOptions, mo
     failedCreationRemedy: { retries: 6, autoContextSizeShrink: 0.25 },
   };
   try {
-    return settleDraws(await model.createContext({ ...options, sequences: need.slots }));
+    return await model.createContext({ ...options, sequences: need.slots });
   } catch (error) {
     if (need.slots === 1 || entry.abort.signal.aborted) {
       throw error;
     }
     log.warn(`No memory for ${need.slots} conversations at once, trying one: ${error instanceof Error ? error.message : String(error)}`);
-    return settleDraws(await model.createContext({ ...options, sequences: 1 }));
+    return await model.createContext({ ...options, sequences: 1 });
   }
 }
 
